@@ -1,0 +1,178 @@
+import {
+  ACCESS_TOKEN_TTL_SECONDS,
+  PASSWORD_MAX,
+  PASSWORD_MIN,
+  REMEMBERED_LIFETIMES,
+  SESSION_LIFETIMES,
+} from "./policy.ts";
+
+/** How mail leaves this deployment. */
+export type MailSettings =
+  | { transport: "mailbox" }
+  | { transport: "binding"; from: string }
+  | { transport: "http"; from: string; url: string; token: string };
+
+/** How long sessions live, milliseconds. */
+export interface SessionSettings {
+  idleMs: number;
+  absoluteMs: number;
+  factorMaxAgeMs: number;
+}
+
+/** Everything an operator can set, read once and complete. */
+export interface Config {
+  /** Origin of this service, without a trailing slash. */
+  issuer: string;
+  isLocal: boolean;
+  appName: string;
+  profile: "standard" | "nist";
+  passwordMin: number;
+  registration: "open" | "closed";
+  allowedOrigins: ReadonlySet<string>;
+  accessTokenTtlSeconds: number;
+  sessions: SessionSettings;
+  /** Lifetimes when the user asked to be remembered; the same as others where the profile has no such thing. */
+  rememberedSessions: SessionSettings;
+  mail: MailSettings;
+  jurisdiction: "eu" | "us" | undefined;
+}
+
+/**
+ * Reads the settings. Whatever is missing or out of bounds stops the service: the answer is then a list of sentences,
+ * one a problem, each naming the setting and what it accepts.
+ */
+export function parseConfig(env: object): Config | { problems: string[] } {
+  const settings = new Settings(env);
+  const config = readConfig(settings);
+  return settings.problems.length > 0 ? { problems: settings.problems } : config;
+}
+
+function readConfig(settings: Settings): Config {
+  const issuer = readIssuer(settings);
+  const isLocal = new URL(issuer).hostname === "localhost";
+  const profile = settings.oneOf("PROFILE", ["standard", "nist"], "standard");
+  const sessions = readSessions(settings, profile);
+  return {
+    issuer,
+    isLocal,
+    appName: settings.text("APP_NAME", "Sallyport"),
+    profile,
+    passwordMin: settings.number("PASSWORD_MIN", PASSWORD_MIN[profile], PASSWORD_MIN[profile], PASSWORD_MAX / 2),
+    registration: settings.oneOf("REGISTRATION", ["open", "closed"], "open"),
+    allowedOrigins: new Set([issuer, ...settings.list("ALLOWED_ORIGINS").map((value) => readOrigin(settings, value))]),
+    accessTokenTtlSeconds: readAccessTokenTtl(settings),
+    sessions,
+    rememberedSessions: profile === "standard" ? { ...sessions, ...REMEMBERED_LIFETIMES } : sessions,
+    mail: readMail(settings, isLocal),
+    jurisdiction: settings.optionalOneOf("JURISDICTION", ["eu", "us"]),
+  };
+}
+
+const PLACEHOLDER_ISSUER = "https://issuer.invalid";
+
+function readIssuer(settings: Settings): string {
+  const value = settings.text("ISSUER", "");
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const secure = url?.protocol === "https:" || (url?.protocol === "http:" && url.hostname === "localhost");
+  if (url && secure && url.origin === value) return value;
+  settings.problem("ISSUER", "must be the origin of this service, such as https://auth.example.com, without a path");
+  return PLACEHOLDER_ISSUER;
+}
+
+function readOrigin(settings: Settings, value: string): string {
+  if (!URL.canParse(value) || new URL(value).origin !== value) {
+    settings.problem("ALLOWED_ORIGINS", `must list exact origins separated by commas; "${value}" is not one`);
+  }
+  return value;
+}
+
+function readAccessTokenTtl(settings: Settings): number {
+  const { default: usual, min, max } = ACCESS_TOKEN_TTL_SECONDS;
+  return settings.number("ACCESS_TOKEN_TTL", usual, min, max);
+}
+
+/** Single overrides, in seconds, may make a session shorter than its profile says, never longer. */
+function readSessions(settings: Settings, profile: Config["profile"]): SessionSettings {
+  const { idleMs, absoluteMs, factorMaxAgeMs } = SESSION_LIFETIMES[profile];
+  const seconds = (name: string, ms: number) =>
+    settings.number(name, ms / 1000, SHORTEST_SESSION_SECONDS, ms / 1000) * 1000;
+  return {
+    idleMs: seconds("SESSION_IDLE", idleMs),
+    absoluteMs: seconds("SESSION_ABSOLUTE", absoluteMs),
+    factorMaxAgeMs: seconds("FACTOR_MAX_AGE", factorMaxAgeMs),
+  };
+}
+
+/** Below this nobody could finish anything. */
+const SHORTEST_SESSION_SECONDS = 60;
+
+function readMail(settings: Settings, isLocal: boolean): MailSettings {
+  const transport = settings.oneOf("MAIL_TRANSPORT", ["", "mailbox", "binding", "http"], isLocal ? "mailbox" : "");
+  if (transport === "mailbox") {
+    if (!isLocal) settings.problem("MAIL_TRANSPORT", '"mailbox" is for a localhost issuer; use "binding" or "http"');
+    return { transport };
+  }
+  const from = settings.required("MAIL_FROM");
+  if (transport === "http") {
+    const url = settings.required("MAIL_URL");
+    if (!url.startsWith("https://") && !isLocal) settings.problem("MAIL_URL", "must be an https address");
+    return { transport, from, url, token: settings.required("MAIL_TOKEN") };
+  }
+  if (transport === "") settings.problem("MAIL_TRANSPORT", 'must be "binding" or "http"');
+  return { transport: "binding", from };
+}
+
+/** Reads single settings and gathers what is wrong with them, so that an operator sees all of it at once. */
+class Settings {
+  readonly problems: string[] = [];
+  #values: Record<string, unknown>;
+
+  constructor(env: object) {
+    this.#values = env as Record<string, unknown>;
+  }
+
+  problem(name: string, sentence: string): void {
+    this.problems.push(`${name} ${sentence}`);
+  }
+
+  text(name: string, fallback: string): string {
+    const value = this.#values[name];
+    if (value === undefined || value === "") return fallback;
+    if (typeof value === "string") return value;
+    this.problem(name, "must be text");
+    return fallback;
+  }
+
+  required(name: string): string {
+    const value = this.text(name, "");
+    if (value === "") this.problem(name, "is required with this mail transport");
+    return value;
+  }
+
+  list(name: string): string[] {
+    return this.text(name, "")
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== "");
+  }
+
+  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
+    const value = this.text(name, fallback);
+    const match = allowed.find((candidate) => candidate === value);
+    if (match !== undefined) return match;
+    this.problem(name, `must be one of ${allowed.filter((candidate) => candidate !== "").join(", ")}`);
+    return fallback;
+  }
+
+  optionalOneOf<T extends string>(name: string, allowed: readonly T[]): T | undefined {
+    return this.text(name, "") === "" ? undefined : this.oneOf(name, allowed, allowed[0] as T);
+  }
+
+  number(name: string, fallback: number, min: number, max: number): number {
+    const value = this.text(name, String(fallback));
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    this.problem(name, `must be a whole number from ${min} to ${max}`);
+    return fallback;
+  }
+}

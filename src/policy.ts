@@ -1,0 +1,117 @@
+/**
+ * Every limit and lifetime, with its reason. Durations end in `Ms` or `Seconds`; nothing here reads a clock.
+ */
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Bodies. 16 KiB holds every request of this API many times over; depth and members stop parser abuse (ASVS 15.2.2). */
+export const BODY_MAX_BYTES = 16 * 1024;
+export const BODY_MAX_DEPTH = 8;
+export const BODY_MAX_MEMBERS = 64;
+
+/** RFC 5321 §4.5.3.1: a path is at most 256 octets with its brackets, a local part 64. */
+export const EMAIL_MAX_LENGTH = 254;
+export const EMAIL_LOCAL_PART_MAX_LENGTH = 64;
+
+/** Length floor of a password, in code points after NFKC (SP 800-63B-4 §3.1.1.2). */
+export const PASSWORD_MIN = { standard: 12, nist: 15 } as const;
+/** Within multi-factor sign-in SP 800-63B-4 accepts eight; it holds only where every account must have a factor. */
+export const PASSWORD_MIN_WITH_SECOND_FACTOR = 8;
+/** Twice what SP 800-63B-4 asks to permit (64), and still cheap to normalise. */
+export const PASSWORD_MAX = 128;
+/** Checked before normalising, so that a megabyte of combining marks costs nothing. */
+export const PASSWORD_MAX_BYTES = 1024;
+/** What has to remain of a password once the words an attacker would try first are taken out of it. */
+export const PASSWORD_REMAINDER_MIN = 8;
+
+/** OWASP's minimum for Argon2id. `memory` in KiB; 54 ms of CPU in workerd. */
+export const ARGON2ID = { memory: 19_456, passes: 2, lanes: 1 } as const;
+export const SALT_BYTES = 16;
+export const PASSWORD_TAG_BYTES = 32;
+/** Password hashes that may wait in one isolate. Eight are about half a second of CPU; more is better refused than queued. */
+export const HASH_PLACES = 8;
+/** What a client is told to wait when all places are taken: eight hashes are done by then. */
+export const HASH_RETRY_AFTER_SECONDS = 1;
+
+/** Challenge token: long enough to fetch a phone, short enough to be worthless later (ASVS 6.5.5 caps at 10 min). */
+export const CHALLENGE_TTL_MS = 5 * MINUTE;
+/** Wrong answers to one challenge before it is dead. */
+export const CHALLENGE_ATTEMPTS = 5;
+/** Live sign-in challenges of an account: stops farming one guess on each of many challenges. */
+export const LIVE_CHALLENGES = 3;
+
+/**
+ * Wrong second factors of an account from unrecognised browsers, over all challenges and sources, in a rolling hour.
+ * With a window of three codes in a million, ten guesses are odds of 3e-5 (SP 800-63B-4 §3.2.2 demands far less).
+ */
+export const SECOND_FACTOR_FAILURES = 10;
+export const SECOND_FACTOR_WINDOW_MS = HOUR;
+/** Wrong answers to a session's own step-up or re-proof before the session ends: whoever holds a session is no stranger. */
+export const SESSION_POT = 5;
+
+/** RFC 6238 with the parameters every authenticator app supports; 160 bits as RFC 4226 R6 recommends. */
+export const TOTP = { digits: 6, stepSeconds: 30, secretBytes: 20, windowSteps: 1 } as const;
+/** A secret that was shown but never confirmed is forgotten after this. */
+export const TOTP_PENDING_TTL_MS = 10 * MINUTE;
+/** Wrong codes for a pending secret before it is forgotten and has to be shown anew. */
+export const TOTP_PENDING_ATTEMPTS = 5;
+export const TOTP_ACTIVE_FACTORS = 3;
+export const FACTOR_LABEL_MAX = 64;
+
+/** How new a proof must be for a sensitive action (RFC 9470 `max_age`). */
+export const FRESH_SECONDS = 300;
+
+/** Sessions of an account; the oldest ends when one more opens (ASVS 7.1.2). */
+export const SESSIONS_PER_ACCOUNT = 20;
+/** Inside this a refresh with the previous generation is a retry of a lost answer, not theft. */
+export const REFRESH_GRACE_MS = 10 * SECOND;
+/** Kept per session for its owner's list; longer user agents are cut. */
+export const USER_AGENT_MAX = 256;
+
+/** Lifetimes of sessions by profile; SP 800-63B-4 §2.2.3 for `nist`. `factorMaxAgeMs` is the periodic re-proof. */
+export const SESSION_LIFETIMES = {
+  standard: { idleMs: DAY, absoluteMs: 14 * DAY, factorMaxAgeMs: DAY },
+  nist: { idleMs: HOUR, absoluteMs: DAY, factorMaxAgeMs: 12 * HOUR },
+} as const;
+/** "Remember me", standard profile only (SP 800-63B-4 §2.1.3). The periodic re-proof still applies. */
+export const REMEMBERED_LIFETIMES = { idleMs: 14 * DAY, absoluteMs: 30 * DAY } as const;
+
+/** Access tokens are verified offline, so their life is the time a stolen one works (RFC 9068; at most ten minutes). */
+export const ACCESS_TOKEN_TTL_SECONDS = { default: 300, min: 60, max: 600 } as const;
+/** A token longer than this is refused before anything parses it. */
+export const TOKEN_MAX_LENGTH = 4096;
+/** Clocks of two machines may differ by this much (`exp`, `iat` in the future). */
+export const CLOCK_TOLERANCE_SECONDS = 30;
+
+/** Confirmation link of a registration (SP 800-63B-4: codes by mail live at most a day). */
+export const VERIFY_LINK_TTL_MS = DAY;
+
+/** Failures of one address (IPv4 /32, IPv6 /64) and of its surroundings (/24, /48) in a rolling window. */
+export const SOURCE_FAILURES = 20;
+export const NETWORK_FAILURES = 100;
+export const SOURCE_WINDOW_MS = 10 * MINUTE;
+/** Failures of one email key from one source: some for free, then a wait that doubles (SP 800-63B-4 §3.2.2). */
+export const PAIR_FREE_FAILURES = 5;
+export const PAIR_FIRST_WAIT_MS = 30 * SECOND;
+export const PAIR_MAX_WAIT_MS = HOUR;
+/** A pair that has been quiet this long starts afresh. */
+export const PAIR_FORGET_MS = DAY;
+/** A try that never came back (crash, disconnect) counts as a failure this long. */
+export const RESERVATION_TTL_MS = 60 * SECOND;
+/** Gate rows past their use are dropped at most this often, by the write that comes next. */
+export const GATE_SWEEP_MS = 10 * MINUTE;
+/** 12 bits of a keyed digest name the shard: many enough to spread a flood, few enough to stay warm. */
+export const GATE_SHARDS = 4096;
+
+/** How long a copy of the key ring may be believed, in KV or in memory: the bound for an emergency drop at the edge. */
+export const KEY_RING_TTL_MS = 5 * MINUTE;
+/** The signing keys document may be cached by anyone this long. */
+export const JWKS_MAX_AGE_SECONDS = 300;
+
+/** Preflight answers are cached this long: an origin taken from the list stays for at most ten minutes. */
+export const CORS_MAX_AGE_SECONDS = 600;
+/** What a client is told to wait when a store did not answer. */
+export const UNAVAILABLE_RETRY_AFTER_SECONDS = 5;

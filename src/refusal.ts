@@ -1,0 +1,46 @@
+/**
+ * The closed union of every reason to say no. A refusal is a value: it crosses from rule to object to flow to HTTP
+ * without being thrown. `refused` is precise and goes to the log; `http/problem.ts` decides what the wire may know.
+ */
+export type Refusal =
+  | { refused: "malformed_body"; errors: FieldError[] }
+  | { refused: "wrong_content_type" }
+  | { refused: "body_too_large" }
+  | { refused: "unknown_route" }
+  | { refused: "unknown_session" }
+  | { refused: "unknown_pending_factor" }
+  | { refused: "wrong_method"; allow: string[] }
+  | { refused: "wrong_host" }
+  | { refused: "plain_http" }
+  | { refused: "unlisted_origin" }
+  | { refused: "unknown_email" | "wrong_password" | "account_not_active" | "wrong_step_up_password" }
+  | { refused: "verdict_overtaken" }
+  | { refused: "source_throttled" | "network_throttled" | "pair_throttled"; retryAfterSeconds: number }
+  | { refused: "second_factor_budget_spent"; retryAfterSeconds: number }
+  | { refused: "challenge_forged" | "challenge_expired" | "challenge_unknown" }
+  | { refused: "challenge_exhausted" | "challenge_overtaken" }
+  | { refused: "wrong_code" | "replayed_code"; attemptsRemaining: number }
+  | { refused: "access_token_missing" | "access_token_invalid" | "session_ended" }
+  | { refused: "proof_too_old"; acr: "aal1" | "aal2"; maxAgeSeconds: number }
+  | { refused: "refresh_token_forged" | "refresh_token_unknown" | "refresh_token_expired" }
+  | { refused: "refresh_token_lost" | "refresh_token_reused" }
+  | { refused: "weak_password"; reason: PasswordWeakness }
+  | { refused: "link_forged" | "link_expired" | "link_used" | "link_wrong_password" }
+  | { refused: "factor_limit" }
+  | { refused: "no_hash_place"; retryAfterSeconds: number }
+  | { refused: "store_unavailable"; store: string }
+  | { refused: "misconfigured" | "fault" };
+
+/** Why a new password is not taken; the `reason` member of `weak_password`. */
+export type PasswordWeakness = "too_short" | "too_long" | "too_common" | "contains_context" | "ill_formed";
+
+/** Where a body breaks its schema. Names the place and the rule, never the value. */
+export interface FieldError {
+  path: string;
+  message: string;
+}
+
+/** Tells a refusal from a result. */
+export function isRefusal<T extends object>(answer: T | Refusal): answer is Refusal {
+  return "refused" in answer;
+}
