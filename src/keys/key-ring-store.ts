@@ -1,0 +1,129 @@
+import {
+  createKeyRingRecord,
+  type KeyRing,
+  type KeyRingRecord,
+  openKeyRing,
+  sealRecord,
+  unsealRecord,
+  validUntil,
+} from "./key-ring.ts";
+import type { RootSecret } from "./root-secret.ts";
+
+/** Where the ring is kept: D1 is the authority, KV holds a copy. */
+export interface KeyRingBindings {
+  DB: D1Database;
+  KV: KVNamespace;
+}
+
+interface KeyRingCopy {
+  version: number;
+  validUntil: number;
+  sealed: string;
+}
+
+const COPY_NAME = "key-ring";
+
+/**
+ * Reads the key ring, and makes it on first need. An instance is the memory of one isolate: it believes a ring until
+ * its `validUntil`, and never goes back to an older version than it has seen.
+ */
+export class KeyRingStore {
+  #roots: RootSecret[];
+  #ring: KeyRing | undefined;
+  #newestVersion = 0;
+
+  constructor(roots: RootSecret[]) {
+    this.#roots = roots;
+  }
+
+  /** The ring as of `now`: from memory, else the KV copy, else D1. Throws when no store answers. */
+  async current(bindings: KeyRingBindings, now: number): Promise<KeyRing> {
+    if (this.#ring && now < this.#ring.validUntil) return this.#ring;
+    const ring = (await this.#fromCopy(bindings.KV, now)) ?? (await this.#fromRecord(bindings.DB, now));
+    this.#newestVersion = Math.max(this.#newestVersion, ring.version);
+    this.#ring = ring;
+    return ring;
+  }
+
+  /** Writes the KV copy anew from D1. For the cron trigger alone: a request that wrote it could revive an old ring. */
+  async publishCopy(bindings: KeyRingBindings, now: number): Promise<void> {
+    const record = await this.#readRecord(bindings.DB);
+    if (!record) return;
+    const copy = { version: record.version, validUntil: validUntil(now) };
+    const sealed = await sealRecord(record, this.#writingRoot(), placeOfCopy(copy));
+    await bindings.KV.put(COPY_NAME, JSON.stringify({ ...copy, sealed } satisfies KeyRingCopy));
+  }
+
+  async #fromCopy(kv: KVNamespace, now: number): Promise<KeyRing | undefined> {
+    try {
+      const copy = await kv.get<KeyRingCopy>(COPY_NAME, "json");
+      if (!copy || copy.validUntil <= now || copy.version < this.#newestVersion) return undefined;
+      const record = await unsealRecord(copy.sealed, this.#roots, placeOfCopy(copy));
+      return record && (await openKeyRing(record, Math.min(copy.validUntil, validUntil(now))));
+    } catch {
+      // A copy is a convenience: whatever is wrong with it, the authority is asked.
+      return undefined;
+    }
+  }
+
+  async #fromRecord(db: D1Database, now: number): Promise<KeyRing> {
+    const record = (await this.#readRecord(db)) ?? (await this.#createRecord(db, now));
+    return openKeyRing(record, validUntil(now));
+  }
+
+  async #readRecord(db: D1Database): Promise<KeyRingRecord | undefined> {
+    return this.#unseal(await db.prepare("SELECT version, sealed FROM key_ring WHERE id = 1").first<Stored>());
+  }
+
+  /** Insert if there is none, then read back: of ten isolates that arrive at once, one wins and all use its ring. */
+  async #createRecord(db: D1Database, now: number): Promise<KeyRingRecord> {
+    const record = await createKeyRingRecord(now);
+    const sealed = await sealRecord(record, this.#writingRoot(), placeOfRecord(record.version));
+    const insert = "INSERT INTO key_ring (id, version, sealed) VALUES (1, ?, ?) ON CONFLICT DO NOTHING";
+    const [, kept] = await db.batch<Stored>([
+      db.prepare(insert).bind(record.version, sealed),
+      db.prepare("SELECT version, sealed FROM key_ring WHERE id = 1"),
+    ]);
+    const stored = await this.#unseal(kept?.results[0] ?? null);
+    if (!stored) throw new Error("the key ring was not stored");
+    return stored;
+  }
+
+  async #unseal(stored: Stored | null): Promise<KeyRingRecord | undefined> {
+    if (!stored) return undefined;
+    const record = await unsealRecord(stored.sealed, this.#roots, placeOfRecord(stored.version));
+    if (!record) throw new Error("ROOT_SECRET does not open the stored key ring: restore the secret that sealed it");
+    return record;
+  }
+
+  #writingRoot(): RootSecret {
+    const root = this.#roots[0];
+    if (!root) throw new Error("no root secret");
+    return root;
+  }
+}
+
+interface Stored {
+  version: number;
+  sealed: string;
+}
+
+function placeOfRecord(version: number): string {
+  return `record:${version}`;
+}
+
+function placeOfCopy(copy: { version: number; validUntil: number }): string {
+  return `copy:${copy.version}:${copy.validUntil}`;
+}
+
+const stores = new Map<string, KeyRingStore>();
+
+/**
+ * The store of this isolate: objects and requests that run in one isolate share its memory, so that waking an object
+ * costs no read. `rootSecret` has been checked by `parseRootSecrets`.
+ */
+export function keyRingOfIsolate(rootSecret: string, roots: RootSecret[]): KeyRingStore {
+  const store = stores.get(rootSecret) ?? new KeyRingStore(roots);
+  stores.set(rootSecret, store);
+  return store;
+}
