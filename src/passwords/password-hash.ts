@@ -1,0 +1,58 @@
+import { timingSafeEqual } from "node:crypto";
+import argon2Module from "@phi-ag/argon2/argon2.wasm";
+import type { KeyRing } from "../keys/key-ring.ts";
+import { ARGON2ID, PASSWORD_TAG_BYTES, SALT_BYTES } from "../policy.ts";
+import { type Argon2Parameters, argon2idOf } from "./argon2id.ts";
+import { formatPhc, parsePhc } from "./phc.ts";
+
+const argon2id = argon2idOf(argon2Module);
+
+/** What a comparison found. `outdated`: made with lower parameters or an older pepper than a new hash would be. */
+export interface PasswordVerdict {
+  right: boolean;
+  outdated: boolean;
+}
+
+/**
+ * Hashes a normalised password: Argon2id, then HMAC-SHA-256 under the ring's pepper, as a PHC string that names both.
+ * Without the pepper a stolen database cannot be guessed at.
+ */
+export async function hashPassword(ring: KeyRing, password: string): Promise<string> {
+  const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
+  const pepper = ring.active("pepper");
+  const tag = await tagOf(password, salt, ARGON2ID, PASSWORD_TAG_BYTES, pepper.key);
+  return formatPhc({ parameters: ARGON2ID, pepperId: pepper.id, salt, tag });
+}
+
+/** Compares a normalised password with a PHC string, in constant time for the tag. */
+export async function verifyPassword(ring: KeyRing, phc: string, password: string): Promise<PasswordVerdict> {
+  const stored = parsePhc(phc);
+  const pepper = stored && ring.byId("pepper")(stored.pepperId);
+  if (!stored || !pepper) throw new Error("a stored password hash cannot be read");
+  const { parameters, salt, tag } = stored;
+  const right = timingSafeEqual(tag, await tagOf(password, salt, parameters, tag.length, pepper.key));
+  const outdated = pepper.id !== ring.active("pepper").id || isBelow(parameters, ARGON2ID);
+  return { right, outdated };
+}
+
+/** A hash that no password has: comparing with it costs what a real comparison costs (ASVS 6.3.8). */
+export function dummyHash(ring: KeyRing): string {
+  const salt = new Uint8Array(SALT_BYTES);
+  const tag = new Uint8Array(PASSWORD_TAG_BYTES);
+  return formatPhc({ parameters: ARGON2ID, pepperId: ring.active("pepper").id, salt, tag });
+}
+
+async function tagOf(
+  password: string,
+  salt: Uint8Array,
+  parameters: Argon2Parameters,
+  tagBytes: number,
+  pepper: CryptoKey,
+): Promise<Uint8Array> {
+  const tag = argon2id(new TextEncoder().encode(password), salt, parameters, tagBytes);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", pepper, tag));
+}
+
+function isBelow(parameters: Argon2Parameters, current: Argon2Parameters): boolean {
+  return parameters.memory < current.memory || parameters.passes < current.passes || parameters.lanes < current.lanes;
+}

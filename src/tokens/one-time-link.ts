@@ -1,0 +1,42 @@
+import type { KeyRing } from "../keys/key-ring.ts";
+import { seal, unseal } from "../keys/seal.ts";
+
+/** What a link carries, by purpose. Sealed: the reader of a mail learns nothing from it but where it leads. */
+export interface LinkPayloads {
+  /** The address and the hash of a registration: nothing is stored until both link and password come back. */
+  register: { email: string; password: string };
+}
+
+/** Why a link does not open. */
+export type LinkRefusal = "link_forged" | "link_expired";
+
+interface SealedLink<P> {
+  payload: P;
+  expiresAt: number;
+  epoch: number;
+}
+
+/** Seals the token of a one-time link. `expiresAt` in epoch milliseconds. Matches `[A-Za-z0-9_-]+`. */
+export async function sealLink<K extends keyof LinkPayloads>(
+  ring: KeyRing,
+  purpose: K,
+  payload: LinkPayloads[K],
+  expiresAt: number,
+): Promise<string> {
+  const link: SealedLink<LinkPayloads[K]> = { payload, expiresAt, epoch: ring.epoch };
+  const plaintext = new TextEncoder().encode(JSON.stringify(link));
+  return seal(ring.active("link"), plaintext, `link:${purpose}`);
+}
+
+/** Opens a link of exactly this purpose. That it is used only once is decided where its effect is stored. */
+export async function openLink<K extends keyof LinkPayloads>(
+  ring: KeyRing,
+  purpose: K,
+  token: string,
+  now: number,
+): Promise<LinkPayloads[K] | LinkRefusal> {
+  const plaintext = await unseal(ring.byId("link"), token, `link:${purpose}`);
+  if (!plaintext) return "link_forged";
+  const link = JSON.parse(new TextDecoder().decode(plaintext)) as SealedLink<LinkPayloads[K]>;
+  return link.epoch === ring.epoch && now < link.expiresAt ? link.payload : "link_expired";
+}
