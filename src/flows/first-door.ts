@@ -1,0 +1,49 @@
+import type { Outcome } from "../gate/gate-object.ts";
+import { emailGate, type GateRequest, sourceGate } from "../gate/subjects.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
+import type { Service, Visit } from "../service.ts";
+
+/** A try at the first door that the gates have let through and that has to be settled. */
+export interface AdmittedTry {
+  settle(outcome: Outcome): Promise<void>;
+}
+
+/**
+ * Asks the gates of the client and of the email key at once, before any hash runs. Refused by one, the try is
+ * released at the other: a refused try is nobody's failure.
+ */
+export async function askGates(
+  service: Service,
+  ring: KeyRing,
+  visit: Visit,
+  emailKey: string,
+): Promise<AdmittedTry | Refusal> {
+  const requests = await Promise.all([sourceGate(ring, visit.network), emailGate(ring, emailKey, visit.network)]);
+  const answers = await Promise.all(requests.map((request) => reserve(service, request)));
+  const settle = async (outcome: Outcome) => {
+    await Promise.all(answers.map((answer) => (isRefusal(answer) ? undefined : answer.settle(outcome))));
+  };
+  const refusal = answers.find(isRefusal);
+  if (!refusal) return { settle };
+  service.waitUntil(settle("released"));
+  return refusal;
+}
+
+/** Counts a failure of the client that was not worth a hash: a malformed body, a forged link. */
+export async function countAgainstSource(service: Service, visit: Visit): Promise<void> {
+  const { shard, subjects } = await sourceGate(await service.keyRing(visit.now), visit.network);
+  await service.gate(shard).fail(subjects);
+}
+
+async function reserve(service: Service, { shard, subjects }: GateRequest): Promise<AdmittedTry | Refusal> {
+  const gate = service.gate(shard);
+  const answer = await gate.reserve(subjects);
+  if ("refused" in answer) return answer;
+  const { reservation } = answer;
+  return {
+    settle: async (outcome) => {
+      await gate.settle(reservation, subjects, outcome);
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import type { FactorView, SessionView } from "../account/account-object.ts";
+import type { Refusal } from "../refusal.ts";
+import type { Service } from "../service.ts";
+import type { AccessToken } from "../tokens/access-token.ts";
+
+/** Who is signed in. */
+export interface Profile {
+  id: string;
+  email: string;
+  roles: string[];
+}
+
+/** The account behind a living session: the session is asked of the object while D1 reads the user. */
+export async function readProfile(
+  service: Service,
+  { accountId, sessionId, roles }: AccessToken,
+): Promise<Profile | Refusal> {
+  const [user, session] = await Promise.all([
+    service.users.findById(accountId),
+    service.account(accountId).checkSession(sessionId),
+  ]);
+  if ("refused" in session) return session;
+  return user?.status === "active" ? { id: user.id, email: user.email, roles } : { refused: "session_ended" };
+}
+
+/** The account's active factors. */
+export async function listFactors(
+  service: Service,
+  { accountId, sessionId }: AccessToken,
+): Promise<{ factors: FactorView[] } | Refusal> {
+  return service.account(accountId).listFactors(sessionId);
+}
+
+/** The account's living sessions. */
+export async function listSessions(
+  service: Service,
+  { accountId, sessionId }: AccessToken,
+): Promise<{ sessions: SessionView[] } | Refusal> {
+  return service.account(accountId).listSessions(sessionId);
+}
+
+/** Ends one session of the account. One of another account is as unknown as one that never was. */
+export async function endSession(
+  service: Service,
+  { accountId, sessionId }: AccessToken,
+  target: string,
+): Promise<{ kind: "ended" } | Refusal> {
+  return service.account(accountId).endSession(sessionId, target);
+}
+
+/** Ends all sessions of the account but the one that asks. */
+export async function endOtherSessions(
+  service: Service,
+  { accountId, sessionId }: AccessToken,
+): Promise<{ kind: "ended" } | Refusal> {
+  return service.account(accountId).endOtherSessions(sessionId);
+}

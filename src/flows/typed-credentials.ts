@@ -1,0 +1,13 @@
+import { emailKey } from "../directory/email-key.ts";
+import { normalizePassword } from "../passwords/password-policy.ts";
+
+/** Whether a text is an address this service takes. */
+export function isEmailAddress(typed: string): boolean {
+  return emailKey(typed) !== undefined;
+}
+
+/** A typed password as it is compared, or nothing when no account can have it. */
+export function comparablePassword(typed: string): string | undefined {
+  const normalized = normalizePassword(typed);
+  return normalized === "ill_formed" || normalized === "too_long" ? undefined : normalized;
+}

@@ -1,0 +1,159 @@
+import type { AccountObject } from "./account/account-object.ts";
+import { type Config, parseConfig } from "./config.ts";
+import { type Users, usersOf } from "./directory/users.ts";
+import type { GateObject } from "./gate/gate-object.ts";
+import { type ClientNetwork, clientNetwork } from "./gate/network.ts";
+import type { KeyRing } from "./keys/key-ring.ts";
+import { type KeyRingStore, keyRingOfIsolate } from "./keys/key-ring-store.ts";
+import { parseRootSecrets } from "./keys/root-secret.ts";
+import type { DeliveredMessage } from "./mail/mailbox.ts";
+import type { MailTransport, Message } from "./mail/message.ts";
+import { bindingTransport, httpTransport } from "./mail/transports.ts";
+import { type HashPlace, HashPlaces } from "./passwords/hash-places.ts";
+
+/** What a flow can reach. Made anew for each request, from what the isolate has parsed once. */
+export interface Service {
+  config: Config;
+  keyRing(now: number): Promise<KeyRing>;
+  users: Users;
+  account(accountId: string): DurableObjectStub<AccountObject>;
+  gate(shard: string): DurableObjectStub<GateObject>;
+  /** A place in this isolate's queue of password hashes; to be asked for before the first `await`. */
+  takeHashPlace(): HashPlace | undefined;
+  /** Sends a mail after the response. A mail that does not leave is a log line, never a different answer. */
+  sendLater(message: Message): void;
+  /** Keeps work alive past the response, and past a client that hangs up. */
+  waitUntil(work: Promise<unknown>): void;
+  /** Asks a store whether it answers. */
+  probes: Record<"database" | "key_value" | "objects", () => Promise<unknown>>;
+  /** The development mailbox, where it exists. */
+  readMailbox?: (to: string) => Promise<DeliveredMessage[]>;
+}
+
+/** Who asks, and when. */
+export interface Visit {
+  /** Epoch milliseconds. */
+  now: number;
+  network: ClientNetwork;
+  userAgent: string;
+}
+
+/**
+ * Who asks, from a request. The address is the platform's `CF-Connecting-IP`; what X-Forwarded-For and its kin claim is
+ * never read.
+ */
+export function visitOf({ headers }: Request, now: number): Visit {
+  const network = clientNetwork(headers.get("CF-Connecting-IP") ?? undefined);
+  return { now, network, userAgent: headers.get("User-Agent") ?? "" };
+}
+
+/** Where a request came from, as far as the platform says: chooses where a new account object is made. */
+export interface Origin {
+  continent?: string | undefined;
+  longitude?: string | undefined;
+}
+
+interface Foundation {
+  config: Config;
+  keyRings: KeyRingStore;
+  hashPlaces: HashPlaces;
+}
+
+const foundations = new WeakMap<object, Foundation | { problems: string[] }>();
+
+/**
+ * Opens the service for one request. Settings and secrets are parsed once an isolate; when they are wrong the answer
+ * is the list of problems, and nothing else is to be had.
+ */
+export function openService(
+  env: Env,
+  waitUntil: (work: Promise<unknown>) => void,
+  origin: Origin,
+): Service | { problems: string[] } {
+  const foundation = foundations.get(env) ?? layFoundation(env);
+  foundations.set(env, foundation);
+  if ("problems" in foundation) return foundation;
+  const { config, keyRings, hashPlaces } = foundation;
+  const account = stubsOf(env.ACCOUNTS, config, locationHint(origin));
+  const gate = stubsOf(env.GATES, config, undefined);
+  return {
+    config,
+    keyRing: (now) => keyRings.current(env, now),
+    users: usersOf(env.DB),
+    account,
+    gate,
+    takeHashPlace: () => hashPlaces.take(),
+    sendLater: (message) => waitUntil(deliver(transportOf(env, config), message)),
+    waitUntil,
+    probes: {
+      database: () => env.DB.prepare("SELECT 1").first(),
+      key_value: () => env.KV.get("readiness"),
+      objects: () => gate("0").ping(),
+    },
+    ...(hasMailbox(config) ? { readMailbox } : {}),
+  };
+}
+
+/** Renews the KV copy of the key ring; the work of the minute cron. */
+export async function renewKeyRingCopy(env: Env, now: number): Promise<void> {
+  const roots = parseRootSecrets(env.ROOT_SECRET);
+  if (typeof roots === "string") throw new Error(roots);
+  await keyRingOfIsolate(env.ROOT_SECRET, roots).publishCopy(env, now);
+}
+
+function layFoundation(env: Env): Foundation | { problems: string[] } {
+  const config = parseConfig(env);
+  const roots = parseRootSecrets(env.ROOT_SECRET);
+  const problems = ["problems" in config ? config.problems : [], typeof roots === "string" ? [roots] : []].flat();
+  if ("problems" in config || typeof roots === "string") return { problems };
+  return { config, keyRings: keyRingOfIsolate(env.ROOT_SECRET, roots), hashPlaces: new HashPlaces() };
+}
+
+/** The one place that makes stubs: in another jurisdiction the same name would be another object. */
+function stubsOf<T extends Rpc.DurableObjectBranded>(
+  namespace: DurableObjectNamespace<T>,
+  { jurisdiction }: Config,
+  hint: DurableObjectLocationHint | undefined,
+): (name: string) => DurableObjectStub<T> {
+  const placed = jurisdiction ? namespace.jurisdiction(jurisdiction) : namespace;
+  return (name) => placed.getByName(name, hint && !jurisdiction ? { locationHint: hint } : {});
+}
+
+const HINTS: Record<string, DurableObjectLocationHint> = { EU: "weur", AS: "apac", SA: "sam", AF: "afr", OC: "oc" };
+/** Roughly the meridian of Denver. */
+const WEST_OF = -105;
+
+function locationHint({ continent, longitude }: Origin): DurableObjectLocationHint | undefined {
+  if (continent === "NA") return Number(longitude) < WEST_OF ? "wnam" : "enam";
+  return continent === undefined ? undefined : HINTS[continent];
+}
+
+function transportOf(env: Env, { mail }: Config): MailTransport {
+  if (mail.transport === "binding") return bindingTransport(env.EMAIL, mail.from);
+  if (mail.transport === "http") return httpTransport(mail.url, mail.token, mail.from);
+  return async (message) => {
+    if (!DEVELOPMENT_MAILBOX) throw new Error("this build has no development mailbox");
+    const { mailboxTransport } = await import("./mail/mailbox.ts");
+    await mailboxTransport(message);
+  };
+}
+
+function hasMailbox({ isLocal, mail }: Config): boolean {
+  return DEVELOPMENT_MAILBOX && isLocal && mail.transport === "mailbox";
+}
+
+async function readMailbox(to: string): Promise<DeliveredMessage[]> {
+  if (!DEVELOPMENT_MAILBOX) return [];
+  const mailbox = await import("./mail/mailbox.ts");
+  return mailbox.readMailbox(to);
+}
+
+async function deliver(transport: MailTransport, message: Message): Promise<void> {
+  try {
+    await transport(message);
+  } catch (error) {
+    console.error(
+      JSON.stringify({ level: "error", event: "mail_not_sent", subject: message.subject, error: String(error) }),
+    );
+  }
+}
