@@ -1,0 +1,59 @@
+import { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
+import { allowedMethods } from "./http/allowed-methods.ts";
+import type { Api } from "./http/context.ts";
+import { listedOrigins } from "./http/middleware/origins.ts";
+import { ownHost } from "./http/middleware/own-host.ts";
+import { requestId } from "./http/middleware/request-id.ts";
+import { securityHeaders } from "./http/middleware/security-headers.ts";
+import { faultOf, logLine, refuse } from "./http/problem.ts";
+import { account } from "./http/routes/account.ts";
+import { publicDocuments } from "./http/routes/public-documents.ts";
+import { registration } from "./http/routes/registration.ts";
+import { secondFactor } from "./http/routes/second-factor.ts";
+import { signIn } from "./http/routes/sign-in.ts";
+import { openService, visitOf } from "./service.ts";
+
+/** The HTTP application: what every request passes, in this order, and where each route lives. */
+export const app = new Hono<Api>();
+
+/**
+ * Opens the service for a request. With wrong settings or a wrong secret nothing is answered but 503, and the log
+ * says what to mend.
+ */
+const openedService = createMiddleware<Api>(async (c, next) => {
+  const { continent, longitude } = (c.req.raw.cf ?? {}) as { continent?: string; longitude?: string };
+  const service = openService(c.env, (work) => c.executionCtx.waitUntil(work), { continent, longitude });
+  if ("problems" in service) {
+    for (const problem of service.problems) logLine({ level: "error", event: "misconfigured", problem });
+    return refuse(c, { refused: "misconfigured" });
+  }
+  c.set("service", service);
+  c.set("visit", visitOf(c.req.raw, Date.now()));
+  return next();
+});
+
+app.use(requestId, securityHeaders, openedService, ownHost);
+app.use("/auth/*", listedOrigins);
+
+app.route("/", publicDocuments);
+app.route("/auth", registration);
+app.route("/auth", signIn);
+app.route("/auth", secondFactor);
+app.route("/auth", account);
+
+// A bare `false` in what is deployed: the bundler then drops the route and everything behind it.
+if (DEVELOPMENT_MAILBOX) {
+  app.get("/dev/mailbox", async (c) => {
+    const { readMailbox } = c.get("service");
+    if (!readMailbox) return refuse(c, { refused: "unknown_route" });
+    return c.json({ messages: await readMailbox(c.req.query("to") ?? "") });
+  });
+}
+
+app.notFound((c) => {
+  const allow = allowedMethods(app.routes, c.req.path);
+  return refuse(c, allow.length > 0 ? { refused: "wrong_method", allow } : { refused: "unknown_route" });
+});
+
+app.onError((error, c) => refuse(c, faultOf(error)));

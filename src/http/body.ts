@@ -1,0 +1,65 @@
+import type { Context } from "hono";
+import * as v from "valibot";
+import { BODY_MAX_BYTES } from "../policy.ts";
+import type { FieldError, Refusal } from "../refusal.ts";
+import { type JsonDefect, parseStrictJson } from "./strict-json.ts";
+
+/** Member names longer than this are cut where an error names them. */
+const PATH_MAX = 64;
+
+const DEFECTS: Record<JsonDefect, string> = {
+  duplicate_member: "has two members with the same name",
+  too_deep: "is nested too deeply",
+  too_many_members: "has too many members",
+  not_json: "is not JSON",
+};
+
+/** Reads a body that must be JSON of exactly this shape. Anything else is a refusal that says where and why. */
+export async function readBody<S extends v.GenericSchema>(
+  c: Context,
+  schema: S,
+  { mayBeEmpty = false } = {},
+): Promise<{ value: v.InferOutput<S> } | Refusal> {
+  const { body, headers } = c.req.raw;
+  const isEmpty = mayBeEmpty && body === null;
+  if (!isEmpty && !isJson(headers)) return { refused: "wrong_content_type" };
+  const text = isEmpty ? "{}" : await readText(body);
+  if (typeof text !== "string") return text;
+  const json = parseStrictJson(text);
+  if (typeof json === "string") return malformed([{ path: "", message: `the body ${DEFECTS[json]}` }]);
+  const parsed = v.safeParse(schema, json.value, { abortPipeEarly: true });
+  return parsed.success ? { value: parsed.output } : malformed(parsed.issues.map(fieldError));
+}
+
+/** Exactly one media type, UTF-8 if anything, and no compression: what the scan below sees is what was sent. */
+function isJson(headers: Headers): boolean {
+  const type = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
+  return type.test(headers.get("Content-Type") ?? "") && (headers.get("Content-Encoding") ?? "identity") === "identity";
+}
+
+/** Counts bytes while reading, since a declared length can lie or be absent. */
+async function readText(body: ReadableStream<Uint8Array> | null): Promise<string | Refusal> {
+  const bytes = new Uint8Array(BODY_MAX_BYTES);
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    if (length + chunk.length > BODY_MAX_BYTES) return { refused: "body_too_large" };
+    bytes.set(chunk, length);
+    length += chunk.length;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, length));
+  } catch {
+    return malformed([{ path: "", message: "the body is not UTF-8" }]);
+  }
+}
+
+function malformed(errors: FieldError[]): Refusal {
+  return { refused: "malformed_body", errors };
+}
+
+function fieldError(issue: v.BaseIssue<unknown>): FieldError {
+  const path = (v.getDotPath(issue) ?? "").slice(0, PATH_MAX);
+  if (issue.type === "strict_object" && issue.expected === "never") return { path, message: "is not a known member" };
+  if (issue.received === "undefined") return { path, message: "is required" };
+  return { path, message: issue.kind === "schema" ? `must be ${issue.expected ?? "something else"}` : issue.message };
+}

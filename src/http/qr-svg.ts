@@ -1,0 +1,8 @@
+/** Modules of white around a code: readers need four (ISO/IEC 18004 §5.3.8). */
+const QUIET_ZONE = 4;
+
+/** A QR code as an SVG document. The encoder is loaded when somebody enrols, not when the Worker starts. */
+export async function qrSvg(text: string): Promise<string> {
+  const { default: encodeQR } = await import("qr");
+  return encodeQR(text, "svg", { ecc: "medium", border: QUIET_ZONE });
+}

@@ -1,0 +1,52 @@
+import type { Context } from "hono";
+import type { Refusal } from "../refusal.ts";
+import type { Api } from "./context.ts";
+
+const NAME = "__Host-sallyport_rt";
+const ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Strict";
+
+/** Whether a browser sent this. `Sec-Fetch-Mode` alone does not count: Node's `fetch` sends it too. */
+export function isBrowserRequest(c: Context): boolean {
+  return c.req.header("Origin") !== undefined || c.req.header("Sec-Fetch-Site") !== undefined;
+}
+
+/** Hands the refresh token to the browser, out of reach of its scripts. */
+export function setRefreshCookie(c: Context, token: string, maxAgeSeconds: number): void {
+  c.header("Set-Cookie", `${NAME}=${token}; ${ATTRIBUTES}; Max-Age=${maxAgeSeconds}`, { append: true });
+}
+
+/** Takes the cookie back, with the attributes it was set with. */
+export function clearRefreshCookie(c: Context): void {
+  setRefreshCookie(c, "", 0);
+}
+
+/**
+ * The refresh token that a request brings: in the body, or in the cookie. A cookie travels by itself, so it counts only
+ * from a listed origin of the same site; otherwise it is not even looked at. `undefined` when there is none.
+ */
+export function presentedRefreshToken(
+  c: Context<Api>,
+  inBody: string | undefined,
+): { token: string | undefined; fromCookie: boolean } | Refusal {
+  const cookies = refreshCookies(c.req.header("Cookie"));
+  if (cookies.length === 0) return { token: inBody, fromCookie: false };
+  if (!mayUseCookie(c)) return { refused: "unlisted_origin" };
+  if (inBody !== undefined) return ambiguous("send the refresh token in the cookie or in the body, not in both");
+  const [token, second] = cookies;
+  return second === undefined ? { token, fromCookie: true } : ambiguous("the refresh cookie was sent twice");
+}
+
+function refreshCookies(header: string | undefined): string[] {
+  const pairs = (header ?? "").split(";").map((pair) => pair.trim());
+  return pairs.filter((pair) => pair.startsWith(`${NAME}=`)).map((pair) => pair.slice(NAME.length + 1));
+}
+
+/** The listing itself was checked before the route; here, that there is an origin at all and that the site is ours. */
+function mayUseCookie(c: Context<Api>): boolean {
+  const site = c.req.header("Sec-Fetch-Site");
+  return c.req.header("Origin") !== undefined && (site === undefined || site === "same-origin" || site === "same-site");
+}
+
+function ambiguous(message: string): Refusal {
+  return { refused: "malformed_body", errors: [{ path: "refresh_token", message }] };
+}

@@ -1,0 +1,22 @@
+import { Hono } from "hono";
+import { etag } from "hono/etag";
+import { checkReadiness, readJwks } from "../../flows/public-documents.ts";
+import { JWKS_MAX_AGE_SECONDS } from "../../policy.ts";
+import { isRefusal } from "../../refusal.ts";
+import type { Api } from "../context.ts";
+import { anyOrigin } from "../middleware/origins.ts";
+import { refuse } from "../problem.ts";
+
+const CACHEABLE = `public, max-age=${JWKS_MAX_AGE_SECONDS}, stale-while-revalidate=60`;
+
+/** What anybody may read: the signing keys, and whether the service is up. */
+export const publicDocuments = new Hono<Api>()
+  .get("/.well-known/jwks.json", anyOrigin, etag(), async (c) => {
+    const jwks = await readJwks(c.get("service"), c.get("visit"));
+    return c.json(jwks, 200, { "Cache-Control": CACHEABLE });
+  })
+  .get("/healthz", (c) => c.json({ status: "ok" }))
+  .get("/readyz", async (c) => {
+    const readiness = await checkReadiness(c.get("service"));
+    return isRefusal(readiness) ? refuse(c, readiness) : c.json({ status: "ok" });
+  });

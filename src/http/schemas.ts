@@ -1,0 +1,56 @@
+import * as v from "valibot";
+import { comparablePassword, isEmailAddress } from "../flows/typed-credentials.ts";
+import { BODY_MAX_BYTES, FACTOR_LABEL_MAX, TOKEN_MAX_LENGTH } from "../policy.ts";
+
+const text = v.pipe(
+  v.string(),
+  v.check((value) => value.isWellFormed(), "must be well-formed Unicode"),
+);
+
+const email = v.pipe(text, v.check(isEmailAddress, "must be an email address"));
+
+/** A password that is compared. What could not have been set is malformed, and never reaches a hash. */
+const password = v.pipe(
+  text,
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const comparable = comparablePassword(dataset.value);
+    if (comparable !== undefined) return comparable;
+    addIssue({ message: "is longer than any password here" });
+    return NEVER;
+  }),
+);
+
+const token = v.pipe(text, v.maxLength(TOKEN_MAX_LENGTH, "is too long"));
+/** A sealed link carries an address and a hash, so it is longer than any other token. */
+const linkToken = v.pipe(text, v.maxLength(BODY_MAX_BYTES));
+const uuid = v.pipe(text, v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "must be an id"));
+
+/** Six ASCII digits; one space inside is how apps show them and is forgiven, nothing else. */
+const totpCode = v.pipe(
+  text,
+  v.regex(/^[0-9]{6}$|^(?=.{7}$)[0-9]+ [0-9]+$/, "must be six digits"),
+  v.transform((code) => code.replace(" ", "")),
+);
+
+const label = v.pipe(
+  text,
+  v.minLength(1, "must not be empty"),
+  v.maxLength(FACTOR_LABEL_MAX, `must have at most ${FACTOR_LABEL_MAX} characters`),
+  v.regex(/^[^\p{Cc}\p{Bidi_Control}]*$/u, "must not hold control characters"),
+);
+
+// The policy says more precisely what is wrong with a new password than a schema could.
+export const Registration = v.strictObject({ email, password: v.string() });
+export const EmailVerification = v.strictObject({ token: linkToken, password });
+export const PasswordSignIn = v.strictObject({
+  email,
+  password,
+  audience: v.optional(text),
+  remember: v.optional(v.boolean(), false),
+});
+export const ChallengeAnswer = v.strictObject({ challenge_token: token, method: v.literal("totp"), code: totpCode });
+export const StepUp = v.strictObject({ audience: v.optional(text), password: v.optional(password) });
+export const Refresh = v.strictObject({ refresh_token: v.optional(token), audience: v.optional(text) });
+export const LogOut = v.strictObject({ refresh_token: v.optional(token) });
+export const TotpEnrolment = v.strictObject({ label: v.optional(label, "Authenticator app") });
+export const TotpConfirmation = v.strictObject({ factor_id: uuid, code: totpCode });
