@@ -3,13 +3,16 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 // Set before anything reads the environment, so that nothing warns, phones home or needs a file with a secret in it.
-process.env["WRANGLER_SEND_METRICS"] = "false";
-process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
-process.env["ROOT_SECRET"] = randomBytes(32).toString("base64url");
+process.env.WRANGLER_SEND_METRICS = "false";
+process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+process.env.WRANGLER_LOG = "warn";
+process.env.ROOT_SECRET = randomBytes(32).toString("base64url");
 
 /** One project a runtime: rules in Node, everything with storage in workerd, the product as a whole over a socket. */
 export default defineConfig(async () => ({
   test: {
+    // The service logs every refusal; the log of a test that passed is noise.
+    silent: "passed-only",
     projects: [
       {
         test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node" },
@@ -22,7 +25,7 @@ export default defineConfig(async () => ({
             miniflare: {
               bindings: {
                 ISSUER: "http://localhost",
-                ROOT_SECRET: process.env["ROOT_SECRET"] ?? "",
+                ROOT_SECRET: process.env.ROOT_SECRET ?? "",
                 TEST_MIGRATIONS: await readD1Migrations("./migrations"),
               },
             },

@@ -26,6 +26,8 @@ export interface Config {
   isLocal: boolean;
   appName: string;
   profile: "standard" | "nist";
+  /** Only `optional` so far: a stricter value must stop the service rather than be ignored. */
+  secondFactor: "optional";
   passwordMin: number;
   registration: "open" | "closed";
   allowedOrigins: ReadonlySet<string>;
@@ -57,6 +59,7 @@ function readConfig(settings: Settings): Config {
     isLocal,
     appName: settings.text("APP_NAME", "Sallyport"),
     profile,
+    secondFactor: settings.oneOf("SECOND_FACTOR", ["optional"], "optional"),
     passwordMin: settings.number("PASSWORD_MIN", PASSWORD_MIN[profile], PASSWORD_MIN[profile], PASSWORD_MAX / 2),
     registration: settings.oneOf("REGISTRATION", ["open", "closed"], "open"),
     allowedOrigins: new Set([issuer, ...settings.list("ALLOWED_ORIGINS").map((value) => readOrigin(settings, value))]),

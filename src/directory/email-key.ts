@@ -25,6 +25,8 @@ function domainKey(domain: string): string | undefined {
   const isAscii = /^[\x20-\x7e]+$/.test(lower);
   if (host !== hostname || (isAscii && hostname !== lower)) return undefined;
   const labels = hostname.split(".");
+  // Other full stops than the ASCII one would become separators.
+  if (labels.length !== domain.split(".").length) return undefined;
   const topLevel = labels.at(-1) ?? "";
   const wellFormed = labels.length > 1 && labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(topLevel);
   return wellFormed ? hostname : undefined;

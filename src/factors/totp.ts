@@ -20,7 +20,7 @@ export function totpStep(now: number): number {
  * Every candidate is computed and compared in constant time whatever the others say. Whether a step was used before
  * is not decided here: see {@link newestUnusedStep}.
  */
-export async function matchingSteps(secret: Uint8Array<ArrayBuffer>, code: string, now: number): Promise<number[]> {
+export async function matchingSteps(secret: Uint8Array, code: string, now: number): Promise<number[]> {
   const key = await hmacKey(secret);
   const given = new TextEncoder().encode(code);
   const current = totpStep(now);
@@ -42,7 +42,7 @@ export function newestUnusedStep(matches: number[], lastAccepted: number | undef
 }
 
 /** The HOTP value of a counter (RFC 4226 §5.3), as text with leading zeros. */
-export async function hotpCode(secret: Uint8Array<ArrayBuffer>, counter: number, digits: number): Promise<string> {
+export async function hotpCode(secret: Uint8Array, counter: number, digits: number): Promise<string> {
   return hotp(await hmacKey(secret), counter, digits);
 }
 
@@ -55,12 +55,20 @@ export function base32(bytes: Uint8Array): string {
 
 /** The `otpauth://` URI that a QR code carries. Issuer and account are encoded, so neither can add a parameter. */
 export function otpauthUri(issuer: string, account: string, secret: string): string {
-  const label = `${encodeURIComponent(issuer)}:${encodeURIComponent(account)}`;
+  const label = `${encode(issuer)}:${encode(account)}`;
   const { digits, stepSeconds } = TOTP;
-  return `otpauth://totp/${label}?secret=${secret}&issuer=${encodeURIComponent(issuer)}&algorithm=SHA1&digits=${digits}&period=${stepSeconds}`;
+  return `otpauth://totp/${label}?secret=${secret}&issuer=${encode(issuer)}&algorithm=SHA1&digits=${digits}&period=${stepSeconds}`;
 }
 
-function hmacKey(secret: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+/** Percent-encodes all but RFC 3986 unreserved characters; `encodeURIComponent` leaves some that apps stumble over. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function hmacKey(secret: Uint8Array): Promise<CryptoKey> {
   if (secret.length !== TOTP.secretBytes) throw new Error("a TOTP secret has 160 bits");
   return crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-1" }, false, ["sign"]);
 }

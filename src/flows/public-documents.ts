@@ -28,7 +28,7 @@ export function readConfig({ config }: Service) {
   return {
     password_min: config.passwordMin,
     methods: ["totp"],
-    second_factor: "optional",
+    second_factor: config.secondFactor,
     registration: config.registration,
     trusted_browser_days: 0,
   };

@@ -27,6 +27,9 @@ export async function readBody<S extends v.GenericSchema>(
   if (typeof text !== "string") return text;
   const json = parseStrictJson(text);
   if (typeof json === "string") return malformed([{ path: "", message: `the body ${DEFECTS[json]}` }]);
+  if (typeof json.value !== "object" || json.value === null || Array.isArray(json.value)) {
+    return malformed([{ path: "", message: "the body must be a JSON object" }]);
+  }
   const parsed = v.safeParse(schema, json.value, { abortPipeEarly: true });
   return parsed.success ? { value: parsed.output } : malformed(parsed.issues.map(fieldError));
 }

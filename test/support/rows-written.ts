@@ -1,0 +1,26 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+
+/**
+ * Counts the rows that all objects of this isolate write while `work` runs: `exec` is wrapped where every SQL storage
+ * inherits it.
+ */
+export async function rowsWritten(work: () => Promise<unknown>): Promise<number> {
+  const prototype = await runInDurableObject(
+    env.GATES.getByName("rows"),
+    (_, state) => Object.getPrototypeOf(state.storage.sql) as SqlStorage,
+  );
+  const original = prototype.exec;
+  let rows = 0;
+  prototype.exec = function exec(this: SqlStorage, ...parameters: Parameters<SqlStorage["exec"]>) {
+    const cursor = Reflect.apply(original, this, parameters) as SqlStorageCursor<Record<string, SqlStorageValue>>;
+    rows += cursor.rowsWritten;
+    return cursor;
+  } as SqlStorage["exec"];
+  try {
+    await work();
+  } finally {
+    prototype.exec = original;
+  }
+  return rows;
+}

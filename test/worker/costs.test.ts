@@ -1,0 +1,146 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { countingBindings } from "../support/counting.ts";
+import {
+  answer,
+  call,
+  type GuardedPerson,
+  logIn,
+  newGuardedPerson,
+  newPerson,
+  newSource,
+  type Person,
+  signIn,
+} from "../support/in-worker.ts";
+import { rowsWritten } from "../support/rows-written.ts";
+
+/** Sequential storage round trips up to the answer; what follows it is waited for and not counted. */
+async function roundTrips(
+  request: (bindings: object, keepTail: (tail: () => Promise<void>) => void) => Promise<unknown>,
+) {
+  const counted = countingBindings();
+  let finish = async () => {};
+  await request(counted.bindings, (tail) => {
+    finish = tail;
+  });
+  const result = { sequential: counted.sequential(), names: counted.names().sort() };
+  await finish();
+  return result;
+}
+
+describe("what a request costs with a warm key ring", () => {
+  let person: Person;
+  let guarded: GuardedPerson;
+
+  beforeAll(async () => {
+    person = await newPerson();
+    guarded = await newGuardedPerson();
+  });
+
+  it("login: user and both gates at once, then the account object", async () => {
+    const { sequential, names } = await roundTrips((bindings, keepTail) => logIn(guarded, { bindings, keepTail }));
+    expect(names.filter((name) => !name.endsWith(".settle"))).toEqual([
+      "account.openFirstDoor",
+      "d1.first",
+      "gate.reserve",
+      "gate.reserve",
+    ]);
+    expect(sequential).toBe(2);
+  });
+
+  it("login with a wrong password: user and both gates at once, then both gates", async () => {
+    const wrong = { ...person, password: "not the right password" };
+    const { sequential, names } = await roundTrips((bindings, keepTail) => logIn(wrong, { bindings, keepTail }));
+    expect(names).toEqual(["d1.first", "gate.reserve", "gate.reserve", "gate.settle", "gate.settle"]);
+    expect(sequential).toBe(2);
+  });
+
+  it("the second door: the account object alone", async () => {
+    const token = (await logIn(guarded)).body.challenge_token as string;
+    const { sequential, names } = await roundTrips((bindings, keepTail) =>
+      answer(token, guarded.code(0), { bindings, keepTail }),
+    );
+    expect(names).toEqual(["account.answerWithTotp"]);
+    expect(sequential).toBe(1);
+  });
+
+  it("refresh: the account object alone", async () => {
+    const { body } = await logIn(person);
+    const refresh = { refresh_token: body.refresh_token };
+    const { names } = await roundTrips((bindings, keepTail) => call("/auth/refresh", refresh, { bindings, keepTail }));
+    expect(names).toEqual(["account.refresh"]);
+  });
+
+  it("the key set: nothing", async () => {
+    const { names } = await roundTrips((bindings, keepTail) =>
+      call("/.well-known/jwks.json", undefined, { bindings, keepTail }),
+    );
+    expect(names).toEqual([]);
+  });
+
+  it("me: user and account object at once", async () => {
+    const bearer = (await logIn(person)).body.access_token as string;
+    const { sequential, names } = await roundTrips((bindings, keepTail) =>
+      call("/auth/me", undefined, { bearer, bindings, keepTail }),
+    );
+    expect(names).toEqual(["account.checkSession", "d1.first"]);
+    expect(sequential).toBe(1);
+  });
+
+  it("a forged challenge, refresh or access token: nothing, and no object wakes", async () => {
+    const forged = [
+      () => answer(`${"e30"}.${"e30"}.${"A".repeat(43)}`, "123456"),
+      () => call("/auth/refresh", { refresh_token: `rt_${"A".repeat(120)}` }),
+    ];
+    for (const request of forged) {
+      const { names } = await roundTrips(async () => request());
+      expect(names).toEqual([]);
+    }
+  });
+
+  it("registration reads the directory and writes nothing anywhere", async () => {
+    const body = { email: "nobody.yet@example.com", password: "correct horse battery" };
+    const rows = await rowsWritten(async () => {
+      const { names } = await roundTrips((bindings, keepTail) => call("/auth/register", body, { bindings, keepTail }));
+      expect(names).toEqual(["d1.first"]);
+    });
+    expect(rows).toBe(0);
+    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM users WHERE email = ?").bind(body.email).first("n")).toBe(0);
+  });
+});
+
+describe("rows written", () => {
+  it("a full two-factor sign-in writes four: one for the challenge, three for the answer", async () => {
+    const person = await newGuardedPerson();
+    let token = "";
+    const first = await rowsWritten(async () => {
+      token = (await logIn(person)).body.challenge_token as string;
+    });
+    const second = await rowsWritten(() => answer(token, person.code(0)));
+    expect({ first, second }).toEqual({ first: 1, second: 3 });
+  });
+
+  it("a sign-in without a factor writes one once the account is known, a refresh one", async () => {
+    const person = await newPerson();
+    await logIn(person);
+    let refreshToken = "";
+    const signIn = await rowsWritten(async () => {
+      refreshToken = (await logIn(person)).body.refresh_token as string;
+    });
+    const refresh = await rowsWritten(() => call("/auth/refresh", { refresh_token: refreshToken }));
+    expect({ signIn, refresh }).toEqual({ signIn: 1, refresh: 1 });
+  });
+
+  it("a wrong password writes three: the client, its network, and the address from that client", async () => {
+    const person = { ...(await newPerson()), password: "not the right password" };
+    // The first failure of a shard makes its table as well.
+    const source = newSource();
+    await logIn(person, { source });
+    expect(await rowsWritten(() => logIn(person, { source }))).toBe(3);
+  });
+
+  it("counts what it says it counts", async () => {
+    const person = await newGuardedPerson();
+    expect(await rowsWritten(() => signIn(person, 0))).toBeGreaterThan(0);
+  });
+});
