@@ -12,7 +12,7 @@ process.env.ROOT_SECRET = randomBytes(32).toString("base64url");
 export default defineConfig(async () => ({
   test: {
     // The service logs every refusal; the log of a test that passed is noise.
-    silent: "passed-only",
+    silent: "passed-only" as const,
     projects: [
       {
         test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node" },

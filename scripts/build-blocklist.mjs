@@ -19,7 +19,9 @@ const SHORTEST = 8;
 export async function buildBlocklist() {
   const inputs = [SOURCE, new URL(import.meta.url)].map((file) => statSync(file).mtimeMs);
   if (existsSync(TARGET) && statSync(TARGET).mtimeMs > Math.max(...inputs)) return;
-  const entries = readFileSync(SOURCE, "utf8").split("\n").map((line) => line.trim().normalize("NFKC"));
+  const entries = readFileSync(SOURCE, "utf8")
+    .split("\n")
+    .map((line) => line.trim().normalize("NFKC"));
   const fingerprints = new Set(entries.filter((entry) => Array.from(entry).length >= SHORTEST).map(fingerprint));
   const temporary = `${fileURLToPath(TARGET)}.${process.pid}`;
   writeFileSync(temporary, packGaps(Uint32Array.from(fingerprints).sort()));
