@@ -1,0 +1,151 @@
+import { env } from "cloudflare:workers";
+import argon2Module from "@phi-ag/argon2/argon2.wasm";
+import { describe, expect, it } from "vitest";
+import { emailKey } from "../../src/directory/email-key.ts";
+import { usersOf } from "../../src/directory/users.ts";
+import type { KeyRing } from "../../src/keys/key-ring.ts";
+import { argon2idOf } from "../../src/passwords/argon2id.ts";
+import { hashPassword, verifyPassword } from "../../src/passwords/password-hash.ts";
+import { formatPhc, parsePhc } from "../../src/passwords/phc.ts";
+import { call, ISSUER, logIn, newPerson, newSource, ring, send } from "../support/in-worker.ts";
+
+/** An account with a hash made elsewhere. */
+async function personWith(password: string, phc: string) {
+  const email = `person.${crypto.randomUUID()}@example.com`;
+  const person = { id: crypto.randomUUID(), email, password };
+  const user = { ...person, password: phc, emailKey: emailKey(email) ?? "", createdAt: Date.now() };
+  await usersOf(env.DB).add(user);
+  return person;
+}
+
+const storedHash = async (id: string) => (await usersOf(env.DB).findById(id))?.password ?? "";
+
+/** A hash as an earlier version with other parameters would have made it. */
+async function olderHash(
+  keys: KeyRing,
+  password: string,
+  parameters: { memory: number; passes: number; lanes: number },
+) {
+  const salt = crypto.getRandomValues(new Uint8Array(16));
+  const pepper = keys.active("pepper");
+  const bare = argon2idOf(argon2Module)(new TextEncoder().encode(password), salt, parameters, 32);
+  const tag = new Uint8Array(await crypto.subtle.sign("HMAC", pepper.key, bare));
+  return formatPhc({ parameters, pepperId: pepper.id, salt, tag });
+}
+
+describe("a password signs in whole", () => {
+  it.each([
+    { script: "Latin", password: "correct horse battery", last: "z" },
+    { script: "Cyrillic", password: "кораблик в тумане 1", last: "2" },
+    { script: "CJK", password: "正確的馬電池訂書釘很長的密碼", last: "字" },
+    { script: "emoji", password: "🐴🔋📎🐴🔋📎🐴🔋📎🐴🔋📎", last: "📌" },
+    { script: "NUL inside", password: "before\u0000after the nul", last: "L" },
+    { script: "beyond 72 bytes", password: `${"long ".repeat(20)}end.`, last: "!" },
+  ])("$script: its last character counts", async ({ password, last }) => {
+    const person = await personWith(password, await hashPassword(await ring(), password));
+    expect((await logIn(person)).status).toBe(200);
+    const changed = Array.from(password).with(-1, last).join("");
+    expect((await logIn({ ...person, password: changed })).body.code).toBe("sign_in_failed");
+  });
+
+  it("in any normal form, and with case and outer spaces as they were typed", async () => {
+    const password = "Ångström café naïve";
+    const person = await personWith(password, await hashPassword(await ring(), password.normalize("NFKC")));
+    expect((await logIn({ ...person, password: password.normalize("NFD") })).status).toBe(200);
+    for (const other of [password.toLowerCase(), ` ${password}`, `${password} `]) {
+      expect((await logIn({ ...person, password: other })).status).toBe(401);
+    }
+  });
+});
+
+describe("a stored hash", () => {
+  it("is a PHC string of Argon2id with a salt of its own and the id of its pepper", async () => {
+    const keys = await ring();
+    const [one, two] = [await hashPassword(keys, "the same password"), await hashPassword(keys, "the same password")];
+    expect(one).toMatch(
+      /^\$argon2id\$v=19\$m=19456,t=2,p=1,keyid=[A-Za-z0-9+/]+\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/,
+    );
+    expect(one).not.toBe(two);
+    expect(parsePhc(one)).toMatchObject({ parameters: { memory: 19_456, passes: 2, lanes: 1 }, pepperId: 1 });
+  });
+
+  it("is worth nothing without the pepper", async () => {
+    const keys = await ring();
+    const phc = await hashPassword(keys, "a peppered password");
+    const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+    const stranger: KeyRing = { ...keys, byId: () => (id) => ({ id, key: key as CryptoKey }) };
+    expect((await verifyPassword(keys, phc, "a peppered password")).right).toBe(true);
+    expect((await verifyPassword(stranger, phc, "a peppered password")).right).toBe(false);
+  });
+
+  it("of lower parameters is made anew by the next right password, and by no wrong one", async () => {
+    const password = "from an older version";
+    const older = await olderHash(await ring(), password, { memory: 4_096, passes: 1, lanes: 1 });
+    const person = await personWith(password, older);
+    expect((await logIn({ ...person, password: "something else entirely" })).status).toBe(401);
+    expect(await storedHash(person.id)).toBe(older);
+    expect((await logIn(person)).status).toBe(200);
+    const renewed = await storedHash(person.id);
+    expect(parsePhc(renewed)?.parameters).toEqual({ memory: 19_456, passes: 2, lanes: 1 });
+    expect((await logIn(person)).status).toBe(200);
+    expect(await storedHash(person.id)).toBe(renewed);
+  });
+});
+
+describe("the places for password hashes", () => {
+  it("are given back at once when a gate refuses, so that refused tries never crowd out others", async () => {
+    const source = newSource();
+    const person = await newPerson();
+    for (let i = 0; i < 20; i += 1) await call("/auth/login", { email: 1 }, { source });
+    const refused = await Promise.all(Array.from({ length: 8 }, () => logIn(person, { source })));
+    expect(refused.map(({ status }) => status)).toEqual(Array(8).fill(429));
+    expect((await logIn(person)).status).toBe(200);
+  });
+
+  it("are eight: of more at once the rest is told to come back, and none is lost", async () => {
+    for (let round = 0; round < 2; round += 1) {
+      const answers = await Promise.all(
+        Array.from({ length: 12 }, (_, i) =>
+          logIn({ id: "", email: `nobody${i}@example.com`, password: "no such password" }),
+        ),
+      );
+      const statuses = answers.map(({ status }) => status);
+      expect(statuses.filter((status) => status === 401)).toHaveLength(8);
+      expect(statuses.filter((status) => status === 503)).toHaveLength(4);
+      expect(answers.find(({ status }) => status === 503)?.headers.get("Retry-After")).toBe("1");
+    }
+  });
+
+  it("are shared by every route that hashes, and taken before anything is read", async () => {
+    const person = await newPerson();
+    const bearer = (await logIn(person)).body.access_token as string;
+    const flood = Array.from({ length: 8 }, (_, i) => logIn({ ...person, email: `nobody${i}@example.com` }));
+    const others = await Promise.all([
+      call("/auth/register", { email: "somebody.new@example.com", password: "correct horse battery" }),
+      call("/auth/email/verify", { token: "AAAA", password: "correct horse battery" }),
+      call("/auth/step-up", { password: person.password }, { bearer }),
+    ]);
+    expect(others.map(({ status }) => status)).toEqual([503, 503, 503]);
+    await Promise.all(flood);
+  });
+});
+
+describe("a malformed body at the first door", () => {
+  it("counts against its source, and no other address pays", async () => {
+    const source = newSource();
+    const person = await newPerson();
+    const junk = () =>
+      send(
+        new Request(`${ISSUER}/auth/login`, {
+          method: "POST",
+          headers: { "Content-Type": "application/json", "CF-Connecting-IP": source },
+          body: "{",
+        }),
+      );
+    for (let i = 0; i < 19; i += 1) expect((await junk()).status).toBe(400);
+    expect((await logIn(person, { source })).status).toBe(200);
+    await junk();
+    expect((await logIn(person, { source })).status).toBe(429);
+    expect((await logIn(person)).status).toBe(200);
+  });
+});
