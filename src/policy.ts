@@ -99,6 +99,13 @@ export const PAIR_FIRST_WAIT_MS = 30 * SECOND;
 export const PAIR_MAX_WAIT_MS = HOUR;
 /** A pair that has been quiet this long starts afresh. */
 export const PAIR_FORGET_MS = DAY;
+/**
+ * Mails that a stranger can have sent: to one address, and from one source, in a rolling hour. Beyond it the answer is
+ * the same and no mail leaves, so that nobody's mailbox is flooded through us (OWASP Forgot Password Cheat Sheet).
+ */
+export const MAILS_TO_ADDRESS = 3;
+export const MAILS_FROM_SOURCE = 10;
+export const MAIL_WINDOW_MS = HOUR;
 /** A try that never came back (crash, disconnect) counts as a failure this long. */
 export const RESERVATION_TTL_MS = 60 * SECOND;
 /** Gate rows past their use are dropped at most this often, by the write that comes next. */

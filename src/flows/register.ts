@@ -7,6 +7,7 @@ import { HASH_RETRY_AFTER_SECONDS, VERIFY_LINK_TTL_MS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { sealLink } from "../tokens/one-time-link.ts";
+import { mailLater } from "./mail-later.ts";
 
 /**
  * Asks for an account. Nothing is stored: the link in the mail seals the address and the hash, and the account exists
@@ -26,11 +27,13 @@ export async function register(
     const ring = await service.keyRing(visit.now);
     const hashing = place.use(() => hashPassword(ring, password));
     service.waitUntil(hashing);
-    const [hash, known] = await Promise.all([hashing, service.users.findByEmailKey(emailKey(email) ?? "")]);
+    const key = emailKey(email) ?? "";
+    const [hash, known] = await Promise.all([hashing, service.users.findByEmailKey(key)]);
     const link = await confirmationLink(service, visit, email, hash);
     const { appName, registration } = service.config;
     if (registration === "closed") return { kind: "verification_sent" };
-    service.sendLater(known ? alreadyRegistered(appName, known.email) : confirmRegistration(appName, email, link));
+    const message = known ? alreadyRegistered(appName, known.email) : confirmRegistration(appName, email, link);
+    mailLater(service, visit, key, message);
     return { kind: "verification_sent" };
   } finally {
     place.giveBack();

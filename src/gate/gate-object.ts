@@ -8,7 +8,13 @@ import { forgettableAt, waitMs, withFailure } from "./windows.ts";
 /** How a reserved try ended. `released`: it was never judged, because something else refused it first. */
 export type Outcome = "right" | "wrong" | "released";
 
-const REFUSED = { source: "source_throttled", network: "network_throttled", pair: "pair_throttled" } as const;
+const REFUSED = {
+  source: "source_throttled",
+  network: "network_throttled",
+  pair: "pair_throttled",
+  mails_from_source: "source_throttled",
+  mails_to_address: "pair_throttled",
+} as const;
 
 /**
  * One shard of the gates: counts failures by subject. A try is reserved before any hash runs and settled after it. Open
@@ -51,6 +57,14 @@ export class GateObject extends DurableObject<Env> {
       this.#windows.write(key, window, forgettableAt(kind, window));
     }
     this.#windows.sweep(now);
+  }
+
+  /** Counts one more of something that needs no try of its own, if it may happen. */
+  spend(subjects: Subject[]): boolean {
+    const now = Date.now();
+    const mayHappen = subjects.every(({ kind, key }) => waitMs(kind, this.#windows.read(key), 0, now) === 0);
+    if (mayHappen) this.fail(subjects);
+    return mayHappen;
   }
 
   /** Answers, which is all that readiness asks of a shard. */

