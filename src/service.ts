@@ -67,13 +67,14 @@ const foundations = new WeakMap<object, Foundation | { problems: string[] }>();
  */
 export function openService(
   env: Env,
-  waitUntil: (work: Promise<unknown>) => void,
+  hold: (work: Promise<unknown>) => void,
   origin: Origin,
 ): Service | { problems: string[] } {
   const foundation = foundations.get(env) ?? layFoundation(env);
   foundations.set(env, foundation);
   if ("problems" in foundation) return foundation;
   const { config, keyRings, hashPlaces } = foundation;
+  const waitUntil = (work: Promise<unknown>) => hold(work.catch((error) => logFault("later_work_failed", error)));
   const account = stubsOf(env.ACCOUNTS, config, locationHint(origin));
   const gate = stubsOf(env.GATES, config, undefined);
   return {
@@ -152,8 +153,11 @@ async function deliver(transport: MailTransport, message: Message): Promise<void
   try {
     await transport(message);
   } catch (error) {
-    console.error(
-      JSON.stringify({ level: "error", event: "mail_not_sent", subject: message.subject, error: String(error) }),
-    );
+    logFault("mail_not_sent", error);
   }
+}
+
+/** What goes wrong after the answer has nobody to be told to but the log. */
+function logFault(event: string, error: unknown): void {
+  console.error(JSON.stringify({ level: "error", event, error: String(error) }));
 }

@@ -3,10 +3,10 @@ import type { User } from "../directory/users.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { HashPlace } from "../passwords/hash-places.ts";
 import { dummyHash, hashPassword, verifyPassword } from "../passwords/password-hash.ts";
-import { HASH_RETRY_AFTER_SECONDS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { askGates } from "./first-door.ts";
+import { withHashPlace } from "./hash-place.ts";
 import { type IssuedChallenge, type IssuedTokens, issue, signInTerms } from "./issue.ts";
 
 /** A sign-in by password; `password` normalised. */
@@ -21,18 +21,12 @@ export interface LogInRequest {
  * passwords and closed accounts walk the same path with the same work. Two storage round trips: the user and the
  * gates at once, then the account object or the gates.
  */
-export async function logIn(
+export function logIn(
   service: Service,
   visit: Visit,
   request: LogInRequest,
 ): Promise<IssuedTokens | IssuedChallenge | Refusal> {
-  const place = service.takeHashPlace();
-  if (!place) return { refused: "no_hash_place", retryAfterSeconds: HASH_RETRY_AFTER_SECONDS };
-  try {
-    return await logInFrom(place, service, visit, request);
-  } finally {
-    place.giveBack();
-  }
+  return withHashPlace(service, (place) => logInFrom(place, service, visit, request));
 }
 
 async function logInFrom(
@@ -67,9 +61,7 @@ async function comparePassword(
   password: string,
 ): Promise<Refusal | undefined> {
   const stored = user?.password ?? dummyHash(ring);
-  const comparison = place.use(() => verifyPassword(ring, stored, password));
-  service.waitUntil(comparison);
-  const { right, outdated } = await comparison;
+  const { right, outdated } = await place.use(() => verifyPassword(ring, stored, password));
   if (!user) return { refused: "unknown_email" };
   if (!right) return { refused: "wrong_password" };
   if (user.status !== "active") return { refused: "account_not_active" };

@@ -1,43 +1,51 @@
 import { emailKey } from "../directory/email-key.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
 import { alreadyRegistered, confirmRegistration } from "../mail/messages.ts";
+import type { HashPlace } from "../passwords/hash-places.ts";
 import { isCommonPassword } from "../passwords/listed.ts";
 import { hashPassword } from "../passwords/password-hash.ts";
 import { contextWords, normalizePassword, weaknessOf } from "../passwords/password-policy.ts";
-import { HASH_RETRY_AFTER_SECONDS, VERIFY_LINK_TTL_MS } from "../policy.ts";
+import { VERIFY_LINK_TTL_MS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { sealLink } from "../tokens/one-time-link.ts";
+import { withHashPlace } from "./hash-place.ts";
 import { mailLater } from "./mail-later.ts";
 
 /**
  * Asks for an account. Nothing is stored: the link in the mail seals the address and the hash, and the account exists
  * when link and password come back together. A known address gets another mail, the same answer, and costs the same.
  */
-export async function register(
+export function register(
   service: Service,
   visit: Visit,
   email: string,
   typedPassword: string,
 ): Promise<{ kind: "verification_sent" } | Refusal> {
-  const place = service.takeHashPlace();
-  if (!place) return { refused: "no_hash_place", retryAfterSeconds: HASH_RETRY_AFTER_SECONDS };
-  try {
-    const password = acceptPassword(service, email, typedPassword);
-    if (typeof password !== "string") return password;
-    const ring = await service.keyRing(visit.now);
-    const hashing = place.use(() => hashPassword(ring, password));
-    service.waitUntil(hashing);
-    const key = emailKey(email) ?? "";
-    const [hash, known] = await Promise.all([hashing, service.users.findByEmailKey(key)]);
-    const link = await confirmationLink(service, visit, email, hash);
-    const { appName, registration } = service.config;
-    if (registration === "closed") return { kind: "verification_sent" };
-    const message = known ? alreadyRegistered(appName, known.email) : confirmRegistration(appName, email, link);
-    mailLater(service, visit, key, message);
-    return { kind: "verification_sent" };
-  } finally {
-    place.giveBack();
-  }
+  return withHashPlace(service, (place) => registerFrom(place, service, visit, email, typedPassword));
+}
+
+async function registerFrom(
+  place: HashPlace,
+  service: Service,
+  visit: Visit,
+  email: string,
+  typedPassword: string,
+): Promise<{ kind: "verification_sent" } | Refusal> {
+  const password = acceptPassword(service, email, typedPassword);
+  if (typeof password !== "string") return password;
+  const ring = await service.keyRing(visit.now);
+  const key = emailKey(email) ?? "";
+  const [hash, known] = await Promise.all([
+    place.use(() => hashPassword(ring, password)),
+    service.users.findByEmailKey(key),
+  ]);
+  const link = await confirmationLink(service, ring, visit, email, hash);
+  const { appName, registration } = service.config;
+  if (registration === "closed") return { kind: "verification_sent" };
+  const message = known ? alreadyRegistered(appName, known.email) : confirmRegistration(appName, email, link);
+  mailLater(service, visit, key, message);
+  return { kind: "verification_sent" };
 }
 
 /** The normalised password, if the policy takes it. */
@@ -51,8 +59,13 @@ function acceptPassword(service: Service, email: string, typed: string): string 
 }
 
 /** In the fragment, so that no server on the way and no referrer sees the token. */
-async function confirmationLink(service: Service, visit: Visit, email: string, password: string): Promise<string> {
-  const ring = await service.keyRing(visit.now);
+async function confirmationLink(
+  service: Service,
+  ring: KeyRing,
+  visit: Visit,
+  email: string,
+  password: string,
+): Promise<string> {
   const token = await sealLink(ring, "register", { email, password }, visit.now + VERIFY_LINK_TTL_MS);
   return `${service.config.issuer}/verify-email#token=${token}`;
 }

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import argon2Module from "@phi-ag/argon2/argon2.wasm";
 import { describe, expect, it } from "vitest";
+import { app } from "../../src/app.ts";
 import { emailKey } from "../../src/directory/email-key.ts";
 import { usersOf } from "../../src/directory/users.ts";
 import type { KeyRing } from "../../src/keys/key-ring.ts";
@@ -127,6 +128,48 @@ describe("the places for password hashes", () => {
     ]);
     expect(others.map(({ status }) => status)).toEqual([503, 503, 503]);
     await Promise.all(flood);
+  });
+});
+
+describe("a client that hangs up", () => {
+  // A disconnect ends an invocation, and what waitUntil holds goes on. Without it the place would never come back.
+  it("leaves the work of its sign-in held from before its first wait until its place is given back", async () => {
+    const person = await newPerson();
+    const held: Promise<unknown>[] = [];
+    const gates = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    const GATES = {
+      getByName: (name: string) => ({
+        reserve: async (subjects: never) => {
+          asked.resolve();
+          await gates.promise;
+          return env.GATES.getByName(name).reserve(subjects);
+        },
+        settle: async () => {},
+      }),
+    };
+    const context = {
+      waitUntil: (work: Promise<unknown>) => void held.push(work),
+      passThroughOnException() {},
+      props: {},
+    };
+    const request = new Request(`${ISSUER}/auth/login`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "CF-Connecting-IP": newSource() },
+      body: JSON.stringify({ email: person.email, password: person.password }),
+    });
+    const response = app.fetch(request, { ...env, GATES }, context);
+    await asked.promise;
+    expect(held).toHaveLength(1);
+    let done = false;
+    void held[0]?.then(() => {
+      done = true;
+    });
+    await scheduler.wait(20);
+    expect(done).toBe(false);
+    gates.resolve();
+    await held[0];
+    expect((await response).status).toBe(200);
   });
 });
 

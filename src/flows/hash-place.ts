@@ -1,0 +1,21 @@
+import type { HashPlace } from "../passwords/hash-places.ts";
+import { HASH_RETRY_AFTER_SECONDS } from "../policy.ts";
+import type { Refusal } from "../refusal.ts";
+import type { Service } from "../service.ts";
+
+/**
+ * Runs work that hashes a password, if there is a place for it. The place is taken before anything is waited for, and
+ * given back whatever happens. The work is held past a client that hangs up: cut off in the middle it would never give
+ * its place back, and eight such clients would close the door for all.
+ */
+export async function withHashPlace<T>(
+  service: Service,
+  work: (place: HashPlace) => Promise<T | Refusal>,
+): Promise<T | Refusal> {
+  const place = service.takeHashPlace();
+  if (!place) return { refused: "no_hash_place", retryAfterSeconds: HASH_RETRY_AFTER_SECONDS };
+  const outcome = work(place).finally(place.giveBack);
+  // Settled, since a fault is the answer's to report and not the holder's.
+  service.waitUntil(Promise.allSettled([outcome]));
+  return outcome;
+}
