@@ -1,7 +1,14 @@
 import type { Service, Visit } from "../service.ts";
+import type { AccessToken } from "../tokens/access-token.ts";
 
-/** What every handler finds in its context: the middleware of `app.ts` puts it there. */
+/** What handlers find in their context. */
 export interface Api {
   Bindings: Env;
-  Variables: { service: Service; visit: Visit; requestId: string };
+  Variables: {
+    service: Service;
+    visit: Visit;
+    requestId: string;
+    /** Only behind the `signedIn` middleware; a route that forgets it fails, and opens nothing. */
+    bearer: AccessToken;
+  };
 }

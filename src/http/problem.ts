@@ -3,22 +3,130 @@ import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Api } from "./context.ts";
 
-/** What the wire shows of a refusal (RFC 9457). */
-interface Problem {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 421 | 422 | 429 | 503;
-  code: string;
-  title: string;
-  headers?: Record<string, string>;
-  members?: Record<string, unknown>;
-}
+/** Status and text of every code: all that the wire learns of a refusal, but for {@link detailsOf}. */
+const PROBLEMS = {
+  invalid_request: [400, "The request does not have the expected shape"],
+  unsupported_media_type: [415, "Send a body of type application/json in UTF-8"],
+  payload_too_large: [413, "The body is larger than 16 KiB"],
+  not_found: [404, "There is nothing here by that name"],
+  method_not_allowed: [405, "This address does not take that method"],
+  misdirected_request: [421, "This service does not answer for that host"],
+  https_required: [403, "This service answers over HTTPS only"],
+  forbidden_origin: [403, "Requests from this origin are not accepted"],
+  sign_in_failed: [401, "Email or password is not right"],
+  too_many_attempts: [429, "Too many attempts; wait before the next one"],
+  invalid_challenge: [401, "This challenge cannot be answered; sign in again"],
+  invalid_code: [401, "That code did not work"],
+  invalid_token: [401, "The access token is missing or no longer good"],
+  insufficient_user_authentication: [401, "This needs newer or stronger proof of who you are"],
+  invalid_refresh_token: [401, "The refresh token is not good; sign in again"],
+  weak_password: [422, "Choose another password"],
+  invalid_link: [400, "This link or the password that belongs to it does not work"],
+  conflict: [409, "The account has as many authenticators as it can have"],
+  unavailable: [503, "The service cannot answer just now; nothing was issued, try again in a moment"],
+} as const;
 
-/** Answers a refusal: the generic problem to the client, the precise reason to the log. */
+/** What the wire calls each reason. Complete by its type: a new reason does not compile until it has a name here. */
+const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
+  malformed_body: "invalid_request",
+  wrong_content_type: "unsupported_media_type",
+  body_too_large: "payload_too_large",
+  unknown_route: "not_found",
+  unknown_session: "not_found",
+  unknown_pending_factor: "not_found",
+  wrong_method: "method_not_allowed",
+  wrong_host: "misdirected_request",
+  plain_http: "https_required",
+  unlisted_origin: "forbidden_origin",
+  unknown_email: "sign_in_failed",
+  wrong_password: "sign_in_failed",
+  account_not_active: "sign_in_failed",
+  wrong_step_up_password: "sign_in_failed",
+  verdict_overtaken: "sign_in_failed",
+  source_throttled: "too_many_attempts",
+  network_throttled: "too_many_attempts",
+  pair_throttled: "too_many_attempts",
+  second_factor_budget_spent: "too_many_attempts",
+  challenge_forged: "invalid_challenge",
+  challenge_expired: "invalid_challenge",
+  challenge_unknown: "invalid_challenge",
+  challenge_exhausted: "invalid_challenge",
+  challenge_overtaken: "invalid_challenge",
+  wrong_code: "invalid_code",
+  replayed_code: "invalid_code",
+  access_token_missing: "invalid_token",
+  access_token_invalid: "invalid_token",
+  session_ended: "invalid_token",
+  proof_too_old: "insufficient_user_authentication",
+  refresh_token_forged: "invalid_refresh_token",
+  refresh_token_unknown: "invalid_refresh_token",
+  refresh_token_expired: "invalid_refresh_token",
+  refresh_token_lost: "invalid_refresh_token",
+  refresh_token_reused: "invalid_refresh_token",
+  weak_password: "weak_password",
+  link_forged: "invalid_link",
+  link_expired: "invalid_link",
+  link_used: "invalid_link",
+  link_wrong_password: "invalid_link",
+  factor_limit: "conflict",
+  no_hash_place: "unavailable",
+  store_unavailable: "unavailable",
+  misconfigured: "unavailable",
+  fault: "unavailable",
+};
+
+/** Answers a refusal: the generic problem (RFC 9457) to the client, the precise reason to the log. */
 export function refuse(c: Context<Api>, refusal: Refusal): Response {
-  const { status, code, title, headers = {}, members = {} } = problemOf(refusal);
+  const code = CODE_OF[refusal.refused];
+  const [status, title] = PROBLEMS[code];
+  const { headers = {}, members = {} } = detailsOf(refusal);
   const requestId = c.get("requestId");
   logLine({ event: "refused", reason: refusal.refused, status, method: c.req.method, path: c.req.path, requestId });
   const body = { type: `urn:sallyport:problem:${code}`, title, status, code, request_id: requestId, ...members };
   return c.body(JSON.stringify(body), status, { "Content-Type": "application/problem+json", ...headers });
+}
+
+/** Headers and members that only some refusals have. */
+function detailsOf(refusal: Refusal): { headers?: Record<string, string>; members?: Record<string, unknown> } {
+  switch (refusal.refused) {
+    case "malformed_body":
+      return { members: { errors: refusal.errors } };
+    case "wrong_method":
+      return { headers: { Allow: refusal.allow.join(", ") } };
+    case "wrong_code":
+    case "replayed_code":
+      return { members: { attempts_remaining: refusal.attemptsRemaining } };
+    case "weak_password":
+      return { members: { reason: refusal.reason } };
+    case "source_throttled":
+    case "network_throttled":
+    case "pair_throttled":
+    case "second_factor_budget_spent":
+    case "no_hash_place":
+      return retryAfter(refusal.retryAfterSeconds);
+    case "store_unavailable":
+      return { ...retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS), members: { store: refusal.store } };
+    case "misconfigured":
+    case "fault":
+      return retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS);
+    case "access_token_missing":
+    case "access_token_invalid":
+    case "session_ended":
+      return { headers: { "WWW-Authenticate": 'Bearer error="invalid_token"' } };
+    case "proof_too_old":
+      return { headers: { "WWW-Authenticate": stepUpChallenge(refusal.acr, refusal.maxAgeSeconds) } };
+    default:
+      return {};
+  }
+}
+
+function retryAfter(seconds: number): { headers: Record<string, string> } {
+  return { headers: { "Retry-After": String(Math.max(1, seconds)) } };
+}
+
+/** RFC 9470 §3. */
+function stepUpChallenge(acr: string, maxAge: number): string {
+  return `Bearer error="insufficient_user_authentication", acr_values="${acr}", max_age=${maxAge}`;
 }
 
 /** Writes one line of JSON. Only printable ASCII leaves, so that no value can draw lines or reverse text in a log. */
@@ -29,129 +137,9 @@ export function logLine(fields: Record<string, unknown>): void {
   );
 }
 
-function problemOf(refusal: Refusal): Problem {
-  switch (refusal.refused) {
-    case "malformed_body":
-      return {
-        status: 400,
-        code: "invalid_request",
-        title: "The request does not have the expected shape",
-        members: { errors: refusal.errors },
-      };
-    case "wrong_content_type":
-      return { status: 415, code: "unsupported_media_type", title: "Send a body of type application/json in UTF-8" };
-    case "body_too_large":
-      return { status: 413, code: "payload_too_large", title: "The body is larger than 16 KiB" };
-    case "unknown_route":
-    case "unknown_session":
-    case "unknown_pending_factor":
-      return { status: 404, code: "not_found", title: "There is nothing here by that name" };
-    case "wrong_method":
-      return {
-        status: 405,
-        code: "method_not_allowed",
-        title: "This address does not take that method",
-        headers: { Allow: refusal.allow.join(", ") },
-      };
-    case "wrong_host":
-      return { status: 421, code: "misdirected_request", title: "This service does not answer for that host" };
-    case "plain_http":
-      return { status: 403, code: "https_required", title: "This service answers over HTTPS only" };
-    case "unlisted_origin":
-      return { status: 403, code: "forbidden_origin", title: "Requests from this origin are not accepted" };
-    case "unknown_email":
-    case "wrong_password":
-    case "account_not_active":
-    case "wrong_step_up_password":
-    case "verdict_overtaken":
-      return { status: 401, code: "sign_in_failed", title: "Email or password is not right" };
-    case "source_throttled":
-    case "network_throttled":
-    case "pair_throttled":
-    case "second_factor_budget_spent":
-      return tooManyAttempts(refusal.retryAfterSeconds);
-    case "challenge_forged":
-    case "challenge_expired":
-    case "challenge_unknown":
-    case "challenge_exhausted":
-    case "challenge_overtaken":
-      return { status: 401, code: "invalid_challenge", title: "This challenge cannot be answered; sign in again" };
-    case "wrong_code":
-    case "replayed_code":
-      return {
-        status: 401,
-        code: "invalid_code",
-        title: "That code did not work",
-        members: { attempts_remaining: refusal.attemptsRemaining },
-      };
-    case "access_token_missing":
-    case "access_token_invalid":
-    case "session_ended":
-      return {
-        status: 401,
-        code: "invalid_token",
-        title: "The access token is missing or no longer good",
-        headers: { "WWW-Authenticate": 'Bearer error="invalid_token"' },
-      };
-    case "proof_too_old":
-      return insufficientAuthentication(refusal.acr, refusal.maxAgeSeconds);
-    case "refresh_token_forged":
-    case "refresh_token_unknown":
-    case "refresh_token_expired":
-    case "refresh_token_lost":
-    case "refresh_token_reused":
-      return { status: 401, code: "invalid_refresh_token", title: "The refresh token is not good; sign in again" };
-    case "weak_password":
-      return {
-        status: 422,
-        code: "weak_password",
-        title: "Choose another password",
-        members: { reason: refusal.reason },
-      };
-    case "link_forged":
-    case "link_expired":
-    case "link_used":
-    case "link_wrong_password":
-      return { status: 400, code: "invalid_link", title: "This link or the password that belongs to it does not work" };
-    case "factor_limit":
-      return { status: 409, code: "conflict", title: "The account has as many authenticators as it can have" };
-    case "no_hash_place":
-      return unavailable("Too many sign-ins at once; try again in a moment", refusal.retryAfterSeconds);
-    case "store_unavailable":
-      return { ...unavailable("A store did not answer"), members: { store: refusal.store } };
-    case "fault":
-      return unavailable("Something failed on our side; nothing was issued");
-    case "misconfigured":
-      return unavailable("The service is not configured");
-  }
-}
-
 /** A fault of our own: nothing was issued, and trying again may help. */
 export function faultOf(error: unknown): Refusal {
   const stack = error instanceof Error ? error.stack : undefined;
   logLine({ level: "error", event: "fault", error: String(error), stack });
   return { refused: "fault" };
-}
-
-function tooManyAttempts(retryAfterSeconds: number): Problem {
-  return {
-    status: 429,
-    code: "too_many_attempts",
-    title: "Too many attempts; wait before the next one",
-    headers: { "Retry-After": String(Math.max(1, retryAfterSeconds)) },
-  };
-}
-
-function insufficientAuthentication(acr: string, maxAge: number): Problem {
-  const challenge = `Bearer error="insufficient_user_authentication", acr_values="${acr}", max_age=${maxAge}`;
-  return {
-    status: 401,
-    code: "insufficient_user_authentication",
-    title: "This needs newer or stronger proof of who you are",
-    headers: { "WWW-Authenticate": challenge },
-  };
-}
-
-function unavailable(title: string, retryAfterSeconds = UNAVAILABLE_RETRY_AFTER_SECONDS): Problem {
-  return { status: 503, code: "unavailable", title, headers: { "Retry-After": String(retryAfterSeconds) } };
 }

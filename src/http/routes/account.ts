@@ -2,18 +2,16 @@ import { Hono } from "hono";
 import { endOtherSessions, endSession, listSessions, readProfile } from "../../flows/own-account.ts";
 import { isRefusal } from "../../refusal.ts";
 import { rfc3339 } from "../answer.ts";
-import { signedIn } from "../bearer.ts";
 import type { Api } from "../context.ts";
+import { signedIn } from "../middleware/signed-in.ts";
 import { refuse } from "../problem.ts";
 
 /** What a signed-in person sees of the own account. */
 export const account = new Hono<Api>()
-  .get("/me", async (c) => {
-    const bearer = await signedIn(c);
-    if (isRefusal(bearer)) return refuse(c, bearer);
-    const profile = await readProfile(c.get("service"), bearer);
+  .get("/me", signedIn, async (c) => {
+    const profile = await readProfile(c.get("service"), c.get("bearer"));
     if (isRefusal(profile)) return refuse(c, profile);
-    const { acr, amr, auth_time, factors } = bearer;
+    const { acr, amr, auth_time, factors } = c.get("bearer");
     const proven = Object.fromEntries(Object.entries(factors).map(([kind, at]) => [kind, rfc3339(at * 1000)]));
     const { id, email, roles } = profile;
     return c.json({
@@ -27,10 +25,8 @@ export const account = new Hono<Api>()
       factors: proven,
     });
   })
-  .get("/sessions", async (c) => {
-    const bearer = await signedIn(c);
-    if (isRefusal(bearer)) return refuse(c, bearer);
-    const list = await listSessions(c.get("service"), bearer);
+  .get("/sessions", signedIn, async (c) => {
+    const list = await listSessions(c.get("service"), c.get("bearer"));
     if (isRefusal(list)) return refuse(c, list);
     const sessions = list.sessions.map(({ id, createdAt, lastUsedAt, expiresAt, userAgent, current }) => ({
       id,
@@ -42,15 +38,11 @@ export const account = new Hono<Api>()
     }));
     return c.json({ sessions });
   })
-  .delete("/sessions", async (c) => {
-    const bearer = await signedIn(c);
-    if (isRefusal(bearer)) return refuse(c, bearer);
-    const outcome = await endOtherSessions(c.get("service"), bearer);
+  .delete("/sessions", signedIn, async (c) => {
+    const outcome = await endOtherSessions(c.get("service"), c.get("bearer"));
     return isRefusal(outcome) ? refuse(c, outcome) : c.body(null, 204);
   })
-  .delete("/sessions/:id", async (c) => {
-    const bearer = await signedIn(c);
-    if (isRefusal(bearer)) return refuse(c, bearer);
-    const outcome = await endSession(c.get("service"), bearer, c.req.param("id"));
+  .delete("/sessions/:id", signedIn, async (c) => {
+    const outcome = await endSession(c.get("service"), c.get("bearer"), c.req.param("id"));
     return isRefusal(outcome) ? refuse(c, outcome) : c.body(null, 204);
   });

@@ -5,7 +5,7 @@ import { refresh } from "../../flows/refresh.ts";
 import { isRefusal } from "../../refusal.ts";
 import { answerIssued } from "../answer.ts";
 import { audienceProblem } from "../audience.ts";
-import { bearerToken } from "../bearer.ts";
+import { bearerToken } from "../bearer-token.ts";
 import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";
 import { readFirstDoorBody } from "../first-door-body.ts";
