@@ -83,7 +83,7 @@ function readIssuer(settings: Settings): string {
 }
 
 function readOrigin(settings: Settings, value: string): string {
-  if (!URL.canParse(value) || new URL(value).origin !== value) {
+  if (!URL.canParse(value) || new URL(value).origin !== value || value.includes("*")) {
     settings.problem("ALLOWED_ORIGINS", `must list exact origins separated by commas; "${value}" is not one`);
   }
   return value;

@@ -32,7 +32,7 @@ function networkOfV4(octets: number[]): ClientNetwork {
 
 /** The eight groups of an IPv6 address, spelled out by the URL parser (WHATWG URL, host parsing). */
 function groupsOfV6(address: string): number[] | undefined {
-  if (!address.includes(":") || !URL.canParse(`http://[${address}]`)) return undefined;
+  if (!/^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(address) || !URL.canParse(`http://[${address}]`)) return undefined;
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
   const [head = "", tail = ""] = canonical.split("::");
   const left = head === "" ? [] : head.split(":");

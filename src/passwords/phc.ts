@@ -21,17 +21,16 @@ export function formatPhc({ parameters, pepperId, salt, tag }: StoredHash): stri
   return `$argon2id$v=19$${cost}$${base64(salt)}$${base64(tag)}`;
 }
 
-/** Reads a PHC string that {@link formatPhc} wrote; `undefined` for any other. */
+/** Reads a PHC string that {@link formatPhc} wrote, in exactly that spelling; `undefined` for any other. */
 export function parsePhc(phc: string): StoredHash | undefined {
-  const match = PHC.exec(phc);
-  if (!match) return undefined;
-  const [, memory, passes, lanes, keyId = "", salt = "", tag = ""] = match;
-  return {
-    parameters: { memory: Number(memory), passes: Number(passes), lanes: Number(lanes) },
-    pepperId: bytes(keyId)[0] ?? 0,
-    salt: bytes(salt),
-    tag: bytes(tag),
-  };
+  const [, memory, passes, lanes, keyId = "", salt = "", tag = ""] = PHC.exec(phc) ?? [];
+  try {
+    const parameters = { memory: Number(memory), passes: Number(passes), lanes: Number(lanes) };
+    const stored = { parameters, pepperId: bytes(keyId)[0] ?? 0, salt: bytes(salt), tag: bytes(tag) };
+    return formatPhc(stored) === phc ? stored : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function base64(value: Uint8Array): string {

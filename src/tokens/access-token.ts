@@ -1,6 +1,6 @@
-import { jwtVerify, SignJWT } from "jose";
+import { type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { CLOCK_TOLERANCE_SECONDS } from "../policy.ts";
+import { ACCESS_TOKEN_TTL_SECONDS, CLOCK_TOLERANCE_SECONDS } from "../policy.ts";
 import { isCompactJws } from "./compact-form.ts";
 
 /** When each factor was last proven, epoch seconds. Names are RFC 8176 values. */
@@ -102,10 +102,17 @@ export async function verifyAccessToken(
         requiredClaims: ["sub", "sid", "jti", "iat", "exp", "auth_time", "acr", "factors", "roles"],
       },
     );
-    return payload.aud === issuer ? accessTokenOf(payload) : undefined;
+    return payload.aud === issuer && hasSaneTimes(payload, now) ? accessTokenOf(payload) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** The dates that jose lets pass: fractions, texts, an issue in the future, a life that we never give. */
+function hasSaneTimes({ iat, exp, auth_time }: JWTPayload, now: number): boolean {
+  if (![iat, exp, auth_time].every(Number.isSafeInteger)) return false;
+  const [issuedAt, expiresAt] = [Number(iat), Number(exp)];
+  return issuedAt <= now / 1000 + CLOCK_TOLERANCE_SECONDS && expiresAt - issuedAt <= ACCESS_TOKEN_TTL_SECONDS.max;
 }
 
 // The signature is ours, so the claims have the shape that signAccessToken gave them.
