@@ -6,12 +6,13 @@ import { listedOrigins } from "./http/middleware/origins.ts";
 import { ownHost } from "./http/middleware/own-host.ts";
 import { requestId } from "./http/middleware/request-id.ts";
 import { securityHeaders } from "./http/middleware/security-headers.ts";
-import { faultOf, logLine, refuse } from "./http/problem.ts";
+import { faultOf, refuse } from "./http/problem.ts";
 import { account } from "./http/routes/account.ts";
 import { publicDocuments } from "./http/routes/public-documents.ts";
 import { registration } from "./http/routes/registration.ts";
 import { secondFactor } from "./http/routes/second-factor.ts";
 import { signIn } from "./http/routes/sign-in.ts";
+import { logLine } from "./log.ts";
 import { openService, visitOf } from "./service.ts";
 
 /** The HTTP application: what every request passes, in this order, and where each route lives. */

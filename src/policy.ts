@@ -18,8 +18,6 @@ export const EMAIL_LOCAL_PART_MAX_LENGTH = 64;
 
 /** Length floor of a password, in code points after NFKC (SP 800-63B-4 §3.1.1.2). */
 export const PASSWORD_MIN = { standard: 12, nist: 15 } as const;
-/** Within multi-factor sign-in SP 800-63B-4 accepts eight; it holds only where every account must have a factor. */
-export const PASSWORD_MIN_WITH_SECOND_FACTOR = 8;
 /** Twice what SP 800-63B-4 asks to permit (64), and still cheap to normalise. */
 export const PASSWORD_MAX = 128;
 /** Checked before normalising, so that a megabyte of combining marks costs nothing. */
@@ -33,6 +31,10 @@ export const SALT_BYTES = 16;
 export const PASSWORD_TAG_BYTES = 32;
 /** Password hashes that may wait in one isolate. Eight are about half a second of CPU; more is better refused than queued. */
 export const HASH_PLACES = 8;
+/** Of those, one source may hold so many: a single client must not close the door for all others. */
+export const HASH_PLACES_PER_SOURCE = 3;
+/** A place that was not given back by then belonged to a request that was cut off. Eight hashes take half a second. */
+export const HASH_PLACE_LAPSE_MS = 60 * SECOND;
 /** What a client is told to wait when all places are taken: eight hashes are done by then. */
 export const HASH_RETRY_AFTER_SECONDS = 1;
 
@@ -100,11 +102,12 @@ export const PAIR_MAX_WAIT_MS = HOUR;
 /** A pair that has been quiet this long starts afresh. */
 export const PAIR_FORGET_MS = DAY;
 /**
- * Mails that a stranger can have sent: to one address, and from one source, in a rolling hour. Beyond it the answer is
+ * Mails that a stranger can have sent in a rolling hour: to one address, from one source, from its surroundings. Beyond it the answer is
  * the same and no mail leaves, so that nobody's mailbox is flooded through us (OWASP Forgot Password Cheat Sheet).
  */
 export const MAILS_TO_ADDRESS = 3;
 export const MAILS_FROM_SOURCE = 10;
+export const MAILS_FROM_NETWORK = 50;
 export const MAIL_WINDOW_MS = HOUR;
 /** A try that never came back (crash, disconnect) counts as a failure this long. */
 export const RESERVATION_TTL_MS = 60 * SECOND;

@@ -6,6 +6,7 @@ import { type ClientNetwork, clientNetwork } from "./gate/network.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { type KeyRingStore, keyRingOfIsolate } from "./keys/key-ring-store.ts";
 import { parseRootSecrets } from "./keys/root-secret.ts";
+import { logLine } from "./log.ts";
 import type { DeliveredMessage } from "./mail/mailbox.ts";
 import type { MailTransport, Message } from "./mail/message.ts";
 import { bindingTransport, httpTransport } from "./mail/transports.ts";
@@ -18,8 +19,8 @@ export interface Service {
   users: Users;
   account(accountId: string): DurableObjectStub<AccountObject>;
   gate(shard: string): DurableObjectStub<GateObject>;
-  /** A place in this isolate's queue of password hashes; to be asked for before the first `await`. */
-  takeHashPlace(): HashPlace | undefined;
+  /** A place in this isolate's queue of password hashes; to be asked for before anything is waited for. */
+  takeHashPlace(visit: Visit): HashPlace | undefined;
   /** Sends a mail after the response. A mail that does not leave is a log line, never a different answer. */
   sendLater(message: Message): void;
   /** Keeps work alive past the response, and past a client that hangs up. */
@@ -83,7 +84,7 @@ export function openService(
     users: usersOf(env.DB),
     account,
     gate,
-    takeHashPlace: () => hashPlaces.take(),
+    takeHashPlace: ({ network, now }) => hashPlaces.take(network.source, now),
     sendLater: (message) => waitUntil(deliver(transportOf(env, config), message)),
     waitUntil,
     probes: {
@@ -159,5 +160,5 @@ async function deliver(transport: MailTransport, message: Message): Promise<void
 
 /** What goes wrong after the answer has nobody to be told to but the log. */
 function logFault(event: string, error: unknown): void {
-  console.error(JSON.stringify({ level: "error", event, error: String(error) }));
+  logLine({ level: "error", event, error: String(error) });
 }

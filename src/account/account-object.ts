@@ -9,6 +9,7 @@ import { AccountStore } from "./account-store.ts";
 import {
   type AccessGrant,
   type ChallengeGrant,
+  endOtherSessions,
   endSession,
   liveSession,
   openFirstDoor,
@@ -115,12 +116,11 @@ export class AccountObject extends DurableObject<Env> {
     return { kind: "ended" };
   }
 
-  /** Ends every session but the one that asks. */
+  /** Ends every session but the one that asks, and every sign-in that is half way. */
   endOtherSessions(bearerId: string): { kind: "ended" } | Refusal {
     const session = this.#liveSession(bearerId);
     if ("refused" in session) return session;
-    const guard = this.#store.guard();
-    for (const { id } of this.#store.sessions()) if (id !== bearerId) endSession(this.#store, guard, id);
+    endOtherSessions(this.#store, this.#store.guard(), bearerId);
     return { kind: "ended" };
   }
 

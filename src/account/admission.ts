@@ -90,9 +90,8 @@ export function openSession(
   const sessions = store.sessions();
   const alive = sessions.filter((session) => isAlive(session, guard, now));
   const tooMany = alive.slice(0, Math.max(0, alive.length - SESSIONS_PER_ACCOUNT + 1));
-  for (const session of sessions) {
-    if (!alive.includes(session) || tooMany.includes(session)) store.deleteSession(session.id);
-  }
+  const over = sessions.filter((session) => !alive.includes(session) || tooMany.includes(session));
+  for (const { id } of over) endSession(store, guard, id);
   const secret = newSecret();
   const session = startSession(crypto.randomUUID(), secret, factors, guard, terms, now);
   store.saveSession(session);
@@ -117,6 +116,15 @@ export function endSession(store: AccountStore, guard: Guard, sessionId: string)
   if (challenges.length === guard.challenges.length && guard.pots[sessionId] === undefined) return;
   guard.challenges = challenges;
   delete guard.pots[sessionId];
+  store.saveGuard(guard);
+}
+
+/** Ends every session but one, and every challenge that belongs to another or to a sign-in. */
+export function endOtherSessions(store: AccountStore, guard: Guard, sessionId: string): void {
+  for (const { id } of store.sessions()) if (id !== sessionId) store.deleteSession(id);
+  guard.challenges = guard.challenges.filter((challenge) => challenge.sessionId === sessionId);
+  const pot = guard.pots[sessionId];
+  guard.pots = pot === undefined ? {} : { [sessionId]: pot };
   store.saveGuard(guard);
 }
 

@@ -14,7 +14,7 @@ import {
 } from "./admission.ts";
 import { attemptsLeft, countingAttempts, giveBack, retryAfterSeconds } from "./budgets.ts";
 import { type Challenge, isLive } from "./challenges.ts";
-import { replaceSecret, rotateSession } from "./sessions.ts";
+import { replaceSecret, rotateSession, type Session } from "./sessions.ts";
 import { type MatchedSteps, provenStep, type TotpFactor } from "./totp-factors.ts";
 
 /** An attempt that has been paid for and not yet been judged. */
@@ -39,6 +39,8 @@ export function reserveAnswer(
   if (!isLive(challenge, now))
     return { refused: now < challenge.expiresAt ? "challenge_exhausted" : "challenge_expired" };
   const { sessionId } = challenge;
+  const session = sessionOf(store, guard, challenge, now);
+  if (session !== undefined && "refused" in session) return session;
   const refusal = sessionId === undefined ? takeFromHour(guard, now) : takeFromPot(store, guard, sessionId);
   if (refusal) return refusal;
   challenge.attempts += 1;
@@ -64,13 +66,28 @@ export function settleAnswer(
   if (now >= challenge.expiresAt) return { refused: "challenge_expired" };
   const proven = provenStep(matches, (factorId) => guard.accepted[factorId]?.step);
   if (!proven) return refuseCode(store, guard, challenge, matches, now);
-  if (admit(guard, challenge)) return { refused: "challenge_overtaken" };
+  const session = sessionOf(store, guard, challenge, now);
+  // Whatever comes of it, this answer is used up: a right code is never confirmed without being spent.
   guard.challenges = guard.challenges.filter((open) => open !== challenge);
   guard.accepted[proven.factorId] = { step: proven.step, at: now };
-  if (challenge.sessionId !== undefined) return openForSession(store, guard, challenge, challenge.sessionId, now);
-  guard.spent = giveBack(guard.spent, reserved.takenAt);
+  if (session === undefined) guard.spent = giveBack(guard.spent, reserved.takenAt);
+  else if (!("refused" in session)) delete guard.pots[session.id];
   store.saveGuard(guard);
-  return openSession(store, guard, provenNow(challenge, now), challenge.terms, now);
+  if (session === undefined) return openSession(store, guard, provenNow(challenge, now), challenge.terms, now);
+  return "refused" in session ? session : openForSession(store, challenge, session, now);
+}
+
+/** The living session that a challenge belongs to, none for a sign-in, or why neither may go on. */
+function sessionOf(
+  store: AccountStore,
+  guard: Guard,
+  challenge: Challenge,
+  now: number,
+): Session | Refusal | undefined {
+  if (admit(guard, challenge)) return { refused: "challenge_overtaken" };
+  if (challenge.sessionId === undefined) return undefined;
+  const session = liveSession(store, guard, challenge.sessionId, now);
+  return "refused" in session ? { refused: "challenge_overtaken" } : session;
 }
 
 function takeFromHour(guard: Guard, now: number): Refusal | undefined {
@@ -109,19 +126,14 @@ function refuseCode(
 /** What an answered challenge of a living session opens: one newer access token, or the session's next generation. */
 function openForSession(
   store: AccountStore,
-  guard: Guard,
   challenge: Challenge,
-  sessionId: string,
+  session: Session,
   now: number,
-): SessionGrant | AccessGrant | Refusal {
-  const session = liveSession(store, guard, sessionId, now);
-  if ("refused" in session) return session;
-  delete guard.pots[sessionId];
-  store.saveGuard(guard);
+): SessionGrant | AccessGrant {
   const factors = provenNow(challenge, now);
   if (challenge.purpose === "step_up") {
     const { audience, roles } = challenge.terms;
-    return { kind: "access", sessionId, audience, roles, factors };
+    return { kind: "access", sessionId: session.id, audience, roles, factors };
   }
   const secret = newSecret();
   const renewed = replaceSecret(rotateSession({ ...session, factors }, now), secret);

@@ -2,7 +2,7 @@ import { TOTP_ACTIVE_FACTORS, TOTP_PENDING_ATTEMPTS, TOTP_PENDING_TTL_MS } from 
 import type { Refusal } from "../refusal.ts";
 import type { FactorTimes } from "../tokens/access-token.ts";
 import type { AccountStore } from "./account-store.ts";
-import { endSession, liveSession } from "./admission.ts";
+import { endOtherSessions, liveSession } from "./admission.ts";
 import { requireFresh } from "./freshness.ts";
 import { isConfirmable, type MatchedSteps, provenStep, type TotpFactor } from "./totp-factors.ts";
 
@@ -68,7 +68,7 @@ export function settleConfirmation(
   if (!proven) {
     return { refused: "wrong_code", attemptsRemaining: TOTP_PENDING_ATTEMPTS - factor.pending.attempts };
   }
-  for (const other of store.sessions()) if (other.id !== sessionId) endSession(store, guard, other.id);
+  endOtherSessions(store, guard, sessionId);
   const { pending: _, ...active } = factor;
   store.saveFactor(active);
   guard.accepted[factorId] = { step: proven.step, at: now };

@@ -33,7 +33,7 @@ export async function askGates(
 /** Counts a failure of the client that was not worth a hash: a malformed body, a forged link. */
 export async function countAgainstSource(service: Service, visit: Visit): Promise<void> {
   const { shard, subjects } = await sourceGate(await service.keyRing(visit.now), visit.network);
-  await service.gate(shard).fail(subjects);
+  await service.gate(shard).spend(subjects);
 }
 
 async function reserve(service: Service, { shard, subjects }: GateRequest): Promise<AdmittedTry | Refusal> {

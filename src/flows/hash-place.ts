@@ -1,7 +1,7 @@
 import type { HashPlace } from "../passwords/hash-places.ts";
 import { HASH_RETRY_AFTER_SECONDS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
-import type { Service } from "../service.ts";
+import type { Service, Visit } from "../service.ts";
 
 /**
  * Runs work that hashes a password, if there is a place for it. The place is taken before anything is waited for, and
@@ -10,9 +10,10 @@ import type { Service } from "../service.ts";
  */
 export async function withHashPlace<T>(
   service: Service,
+  visit: Visit,
   work: (place: HashPlace) => Promise<T | Refusal>,
 ): Promise<T | Refusal> {
-  const place = service.takeHashPlace();
+  const place = service.takeHashPlace(visit);
   if (!place) return { refused: "no_hash_place", retryAfterSeconds: HASH_RETRY_AFTER_SECONDS };
   const outcome = work(place).finally(place.giveBack);
   // Settled, since a fault is the answer's to report and not the holder's.

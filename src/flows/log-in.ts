@@ -26,7 +26,7 @@ export function logIn(
   visit: Visit,
   request: LogInRequest,
 ): Promise<IssuedTokens | IssuedChallenge | Refusal> {
-  return withHashPlace(service, (place) => logInFrom(place, service, visit, request));
+  return withHashPlace(service, visit, (place) => logInFrom(place, service, visit, request));
 }
 
 async function logInFrom(
@@ -39,7 +39,7 @@ async function logInFrom(
   const key = emailKey(email) ?? "";
   const [user, admitted] = await Promise.all([service.users.findByEmailKey(key), askGates(service, ring, visit, key)]);
   if ("refused" in admitted) return admitted;
-  const refusal = await comparePassword(place, service, ring, user, password);
+  const refusal = await comparePassword(place, service, visit, ring, user, password);
   if (refusal || !user) {
     await admitted.settle("wrong");
     return refusal ?? { refused: "unknown_email" };
@@ -56,6 +56,7 @@ async function logInFrom(
 async function comparePassword(
   place: HashPlace,
   service: Service,
+  visit: Visit,
   ring: KeyRing,
   user: User | undefined,
   password: string,
@@ -65,14 +66,15 @@ async function comparePassword(
   if (!user) return { refused: "unknown_email" };
   if (!right) return { refused: "wrong_password" };
   if (user.status !== "active") return { refused: "account_not_active" };
-  if (outdated) service.waitUntil(rehash(service, ring, user, password));
+  if (outdated) service.waitUntil(rehash(service, visit, ring, user, password));
   return undefined;
 }
 
 /** Brings a hash up to date if there is a place for it; if not, the next sign-in will. */
-async function rehash(service: Service, ring: KeyRing, user: User, password: string): Promise<void> {
-  const place = service.takeHashPlace();
-  if (!place) return;
-  const renewed = await place.use(() => hashPassword(ring, password));
-  await service.users.rehash(user.id, user.password, renewed);
+async function rehash(service: Service, visit: Visit, ring: KeyRing, user: User, password: string): Promise<void> {
+  await withHashPlace(service, visit, async (place) => {
+    const renewed = await place.use(() => hashPassword(ring, password));
+    await service.users.rehash(user.id, user.password, renewed);
+    return undefined;
+  });
 }

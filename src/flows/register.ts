@@ -10,7 +10,7 @@ import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { sealLink } from "../tokens/one-time-link.ts";
 import { withHashPlace } from "./hash-place.ts";
-import { mailLater } from "./mail-later.ts";
+import { mailLater, mayCauseMail } from "./mail-limits.ts";
 
 /**
  * Asks for an account. Nothing is stored: the link in the mail seals the address and the hash, and the account exists
@@ -22,7 +22,7 @@ export function register(
   email: string,
   typedPassword: string,
 ): Promise<{ kind: "verification_sent" } | Refusal> {
-  return withHashPlace(service, (place) => registerFrom(place, service, visit, email, typedPassword));
+  return withHashPlace(service, visit, (place) => registerFrom(place, service, visit, email, typedPassword));
 }
 
 async function registerFrom(
@@ -36,15 +36,15 @@ async function registerFrom(
   if (typeof password !== "string") return password;
   const ring = await service.keyRing(visit.now);
   const key = emailKey(email) ?? "";
-  const [hash, known] = await Promise.all([
-    place.use(() => hashPassword(ring, password)),
-    service.users.findByEmailKey(key),
-  ]);
+  const [known, mayMail] = await Promise.all([service.users.findByEmailKey(key), mayCauseMail(service, ring, visit)]);
+  // Tells a client only what it has done itself, and lets it have no more hashes computed than mails sent.
+  if (!mayMail) return { kind: "verification_sent" };
+  const hash = await place.use(() => hashPassword(ring, password));
   const link = await confirmationLink(service, ring, visit, email, hash);
   const { appName, registration } = service.config;
   if (registration === "closed") return { kind: "verification_sent" };
   const message = known ? alreadyRegistered(appName, known.email) : confirmRegistration(appName, email, link);
-  mailLater(service, visit, key, message);
+  mailLater(service, ring, key, message);
   return { kind: "verification_sent" };
 }
 

@@ -17,7 +17,7 @@ export function stepUp(
   password: string | undefined,
 ): Promise<IssuedTokens | IssuedChallenge | Refusal> {
   if (password === undefined) return openChallenge(service, visit, bearer);
-  return withHashPlace(service, (place) => proveByPassword(service, visit, bearer, password, place));
+  return withHashPlace(service, visit, (place) => proveByPassword(service, visit, bearer, password, place));
 }
 
 async function openChallenge(

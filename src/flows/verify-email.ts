@@ -17,7 +17,7 @@ export function verifyEmail(
   token: string,
   password: string,
 ): Promise<{ kind: "verified" } | Refusal> {
-  return withHashPlace(service, (place) => verifyFrom(place, service, visit, token, password));
+  return withHashPlace(service, visit, (place) => verifyFrom(place, service, visit, token, password));
 }
 
 async function verifyFrom(

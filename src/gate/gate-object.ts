@@ -13,6 +13,7 @@ const REFUSED = {
   network: "network_throttled",
   pair: "pair_throttled",
   mails_from_source: "source_throttled",
+  mails_from_network: "network_throttled",
   mails_to_address: "pair_throttled",
 } as const;
 
@@ -44,32 +45,33 @@ export class GateObject extends DurableObject<Env> {
    */
   settle(reservation: string, subjects: Subject[], outcome: Outcome): void {
     for (const { key } of subjects) this.#close(key, reservation);
-    if (outcome === "wrong") this.fail(subjects);
+    if (outcome === "wrong") this.#count(subjects, Date.now());
     if (outcome !== "right") return;
     for (const { kind, key } of subjects) if (kind === "pair") this.#windows.forget(key);
   }
 
-  /** Counts a failure that had no try reserved for it, such as a malformed body. */
-  fail(subjects: Subject[]): void {
-    const now = Date.now();
-    for (const { kind, key } of subjects) {
-      const window = withFailure(kind, this.#windows.read(key), now);
-      this.#windows.write(key, window, forgettableAt(kind, window));
-    }
-    this.#windows.sweep(now);
-  }
-
-  /** Counts one more of something that needs no try of its own, if it may happen. */
+  /**
+   * Counts something that has no try of its own, if it may happen: a mail, or a malformed body. False, and nothing is
+   * written, when one of the subjects is at its limit; so one client alone never uses up what its surroundings have.
+   */
   spend(subjects: Subject[]): boolean {
     const now = Date.now();
     const mayHappen = subjects.every(({ kind, key }) => waitMs(kind, this.#windows.read(key), 0, now) === 0);
-    if (mayHappen) this.fail(subjects);
+    if (mayHappen) this.#count(subjects, now);
     return mayHappen;
   }
 
   /** Answers, which is all that readiness asks of a shard. */
   ping(): true {
     return true;
+  }
+
+  #count(subjects: Subject[], now: number): void {
+    for (const { kind, key } of subjects) {
+      const window = withFailure(kind, this.#windows.read(key), now);
+      this.#windows.write(key, window, forgettableAt(kind, window));
+    }
+    this.#windows.sweep(now);
   }
 
   #openOf(key: string): Map<string, number> {

@@ -30,10 +30,14 @@ export async function emailGate(ring: KeyRing, emailKey: string, { source }: Cli
   return { shard: shardOf(digest), subjects: [{ kind: "pair", key: `pair:${digest}:${source}` }] };
 }
 
-/** Mails that one client asks for. */
+/** Mails that one client asks for, and its surroundings. */
 export async function mailsFromSourceGate(ring: KeyRing, { source, network }: ClientNetwork): Promise<GateRequest> {
   const shard = shardOf(await keyedDigest(ring, `network:${network}`));
-  return { shard, subjects: [{ kind: "mails_from_source", key: `mails-from:${source}` }] };
+  const subjects: Subject[] = [
+    { kind: "mails_from_source", key: `mails-from:${source}` },
+    { kind: "mails_from_network", key: `mails-from:${network}` },
+  ];
+  return { shard, subjects };
 }
 
 /** Mails to one address, whoever asks for them. */

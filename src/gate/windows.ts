@@ -1,5 +1,6 @@
 import {
   MAIL_WINDOW_MS,
+  MAILS_FROM_NETWORK,
   MAILS_FROM_SOURCE,
   MAILS_TO_ADDRESS,
   NETWORK_FAILURES,
@@ -13,11 +14,11 @@ import {
 
 /**
  * Which rule counts a subject: failures of a client (`source`), of its surroundings (`network`), of one email key tried
- * from one client (`pair`); mails asked for by a client, and mails to one address.
+ * from one client (`pair`); mails asked for by a client, by its surroundings, and mails to one address.
  */
 export type SubjectKind = RollingKind | "pair";
 
-type RollingKind = "source" | "network" | "mails_from_source" | "mails_to_address";
+type RollingKind = "source" | "network" | "mails_from_source" | "mails_from_network" | "mails_to_address";
 
 /** What was counted of a subject: the moments that may still count (epoch milliseconds), and how many came in a row. */
 export interface FailureWindow {
@@ -29,6 +30,7 @@ const ROLLING: Record<RollingKind, { limit: number; windowMs: number }> = {
   source: { limit: SOURCE_FAILURES, windowMs: SOURCE_WINDOW_MS },
   network: { limit: NETWORK_FAILURES, windowMs: SOURCE_WINDOW_MS },
   mails_from_source: { limit: MAILS_FROM_SOURCE, windowMs: MAIL_WINDOW_MS },
+  mails_from_network: { limit: MAILS_FROM_NETWORK, windowMs: MAIL_WINDOW_MS },
   mails_to_address: { limit: MAILS_TO_ADDRESS, windowMs: MAIL_WINDOW_MS },
 };
 /** A try that is refused only because others are still open is soon worth another attempt. */

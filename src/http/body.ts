@@ -21,11 +21,13 @@ export async function readBody<S extends v.GenericSchema>(
   { mayBeEmpty = false } = {},
 ): Promise<{ value: v.InferOutput<S> } | Refusal> {
   const { body, headers } = c.req.raw;
-  const isEmpty = mayBeEmpty && body === null;
-  if (!isEmpty && !isJson(headers)) return { refused: "wrong_content_type" };
-  const text = isEmpty ? "{}" : await readText(body);
+  if (!mayBeEmpty && !isJson(headers)) return { refused: "wrong_content_type" };
+  if (Number(headers.get("Content-Length")) > BODY_MAX_BYTES) return { refused: "body_too_large" };
+  const text = await readText(body);
   if (typeof text !== "string") return text;
-  const json = parseStrictJson(text);
+  const isEmpty = mayBeEmpty && text === "";
+  if (!isEmpty && !isJson(headers)) return { refused: "wrong_content_type" };
+  const json = parseStrictJson(isEmpty ? "{}" : text);
   if (typeof json === "string") return malformed([{ path: "", message: `the body ${DEFECTS[json]}` }]);
   if (typeof json.value !== "object" || json.value === null || Array.isArray(json.value)) {
     return malformed([{ path: "", message: "the body must be a JSON object" }]);
@@ -36,7 +38,7 @@ export async function readBody<S extends v.GenericSchema>(
 
 /** Exactly one media type, UTF-8 if anything, and no compression: what the scan below sees is what was sent. */
 function isJson(headers: Headers): boolean {
-  const type = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
+  const type = /^application\/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?\s*$/i;
   return type.test(headers.get("Content-Type") ?? "") && (headers.get("Content-Encoding") ?? "identity") === "identity";
 }
 
@@ -44,15 +46,15 @@ function isJson(headers: Headers): boolean {
 async function readText(body: ReadableStream<Uint8Array> | null): Promise<string | Refusal> {
   const bytes = new Uint8Array(BODY_MAX_BYTES);
   let length = 0;
-  for await (const chunk of body ?? []) {
-    if (length + chunk.length > BODY_MAX_BYTES) return { refused: "body_too_large" };
-    bytes.set(chunk, length);
-    length += chunk.length;
-  }
   try {
+    for await (const chunk of body ?? []) {
+      if (length + chunk.length > BODY_MAX_BYTES) return { refused: "body_too_large" };
+      bytes.set(chunk, length);
+      length += chunk.length;
+    }
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, length));
   } catch {
-    return malformed([{ path: "", message: "the body is not UTF-8" }]);
+    return malformed([{ path: "", message: "the body is not UTF-8, or ended before its end" }]);
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Context } from "hono";
+import { routePath } from "hono/route";
+import { logLine } from "../log.ts";
 import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Api } from "./context.ts";
@@ -81,7 +83,9 @@ export function refuse(c: Context<Api>, refusal: Refusal): Response {
   const [status, title] = PROBLEMS[code];
   const { headers = {}, members = {} } = detailsOf(refusal);
   const requestId = c.get("requestId");
-  logLine({ event: "refused", reason: refusal.refused, status, method: c.req.method, path: c.req.path, requestId });
+  // The route and not the path: somebody may have put a token where an id belongs.
+  const route = routePath(c, -1);
+  logLine({ event: "refused", reason: refusal.refused, status, method: c.req.method, route, requestId });
   const body = { type: `urn:sallyport:problem:${code}`, title, status, code, request_id: requestId, ...members };
   return c.body(JSON.stringify(body), status, { "Content-Type": "application/problem+json", ...headers });
 }
@@ -127,14 +131,6 @@ function retryAfter(seconds: number): { headers: Record<string, string> } {
 /** RFC 9470 §3. */
 function stepUpChallenge(acr: string, maxAge: number): string {
   return `Bearer error="insufficient_user_authentication", acr_values="${acr}", max_age=${maxAge}`;
-}
-
-/** Writes one line of JSON. Only printable ASCII leaves, so that no value can draw lines or reverse text in a log. */
-export function logLine(fields: Record<string, unknown>): void {
-  const line = JSON.stringify(fields, (_, value: unknown) => (typeof value === "string" ? value.slice(0, 500) : value));
-  console.log(
-    line.replace(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`),
-  );
 }
 
 /** A fault of our own: nothing was issued, and trying again may help. */

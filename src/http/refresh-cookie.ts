@@ -33,11 +33,15 @@ export function presentedRefreshToken(
   if (!mayUseCookie(c)) return { refused: "unlisted_origin" };
   if (inBody !== undefined) return ambiguous("send the refresh token in the cookie or in the body, not in both");
   const [token, second] = cookies;
-  return second === undefined ? { token, fromCookie: true } : ambiguous("the refresh cookie was sent twice");
+  // Two header lines arrive as one, joined by a comma.
+  const isOne = second === undefined && !token?.includes(",");
+  return isOne ? { token, fromCookie: true } : ambiguous("the refresh cookie was sent twice");
 }
 
 function refreshCookies(header: string | undefined): string[] {
-  const pairs = (header ?? "").split(";").map((pair) => pair.trim());
+  // Space and tab alone (RFC 6265 §5.2): a name behind any other white space has no `__Host-` prefix for the browser, so
+  // a sibling host could have set it.
+  const pairs = (header ?? "").split(";").map((pair) => pair.replace(/^[ \t]+|[ \t]+$/g, ""));
   return pairs.filter((pair) => pair.startsWith(`${NAME}=`)).map((pair) => pair.slice(NAME.length + 1));
 }
 

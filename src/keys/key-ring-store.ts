@@ -40,7 +40,10 @@ export class KeyRingStore {
   async current(bindings: KeyRingBindings, now: number): Promise<KeyRing> {
     if (this.#ring && now < this.#ring.validUntil) return this.#ring;
     const ring = (await this.#fromCopy(bindings.KV, now)) ?? (await this.#fromRecord(bindings.DB, now));
-    this.#newestVersion = Math.max(this.#newestVersion, ring.version);
+    // Another read may have ended meanwhile: a slow one must not bring an older ring back.
+    if (this.#ring && ring.version < this.#ring.version && now < this.#ring.validUntil) return this.#ring;
+    if (ring.version < this.#newestVersion) throw new Error("the stored key ring is older than one already used");
+    this.#newestVersion = ring.version;
     this.#ring = ring;
     return ring;
   }
@@ -75,17 +78,21 @@ export class KeyRingStore {
     return this.#unseal(await db.prepare("SELECT version, sealed FROM key_ring WHERE id = 1").first<Stored>());
   }
 
-  /** Insert if there is none, then read back: of ten isolates that arrive at once, one wins and all use its ring. */
+  /**
+   * Insert if there is none, then read back: of ten isolates that arrive at once, one wins and all use its ring. Where
+   * there are accounts a missing ring was lost, and a new one would make every hash and every seal unreadable.
+   */
   async #createRecord(db: D1Database, now: number): Promise<KeyRingRecord> {
     const record = await createKeyRingRecord(now);
     const sealed = await sealRecord(record, this.#writingRoot(), placeOfRecord(record.version));
-    const insert = "INSERT INTO key_ring (id, version, sealed) VALUES (1, ?, ?) ON CONFLICT DO NOTHING";
+    const insert =
+      "INSERT INTO key_ring (id, version, sealed) SELECT 1, ?, ? WHERE NOT EXISTS (SELECT 1 FROM users) ON CONFLICT DO NOTHING";
     const [, kept] = await db.batch<Stored>([
       db.prepare(insert).bind(record.version, sealed),
       db.prepare("SELECT version, sealed FROM key_ring WHERE id = 1"),
     ]);
     const stored = await this.#unseal(kept?.results[0] ?? null);
-    if (!stored) throw new Error("the key ring was not stored");
+    if (!stored) throw new Error("there are accounts but no key ring: restore the key_ring table");
     return stored;
   }
 

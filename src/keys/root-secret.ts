@@ -18,7 +18,7 @@ export function parseRootSecrets(value: unknown): RootSecret[] | string {
   const secrets: RootSecret[] = [];
   for (const text of value.split(",")) {
     const secret = decode(text.trim());
-    const problem = secret ? weakness(secret) : "is not base64url";
+    const problem = secret ? (weaknessOfText(text.trim()) ?? weakness(secret)) : "is not base64url";
     if (!secret || problem) return `ROOT_SECRET ${problem}; it needs 32 random bytes as base64url`;
     secrets.push(secret);
   }
@@ -32,6 +32,26 @@ function decode(text: string): RootSecret | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Keys that were published as examples (RFC 7515 A.1, RFC 7520 §3.5) and the SHA-256 of nothing. */
+const PUBLISHED = new Set([
+  "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+  "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",
+  "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+]);
+/** Random base64url is lower case or a hyphen in 42 of 100 characters; this share does not happen by chance. */
+const PROSE_SHARE = 0.8;
+
+/** What the typed text betrays: words with hyphens are valid base64url too, and so is the alphabet. */
+function weaknessOfText(text: string): string | undefined {
+  if (PUBLISHED.has(text)) return "is a published example and well known";
+  if ((text.match(/[a-z-]/g)?.length ?? 0) > text.length * PROSE_SHARE && !/^[0-9a-f]+$/.test(text)) {
+    return "is text, and text is guessable";
+  }
+  const codes = Array.from(text, (character) => character.charCodeAt(0));
+  const steps = codes.filter((code, index) => index > 0 && code - (codes[index - 1] ?? 0) === 1).length;
+  return steps > text.length / 2 ? "counts up and is well known" : undefined;
 }
 
 /** What a secret of the right length betrays when somebody typed, repeated or copied it instead of drawing it. */

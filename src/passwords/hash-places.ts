@@ -1,4 +1,4 @@
-import { HASH_PLACES } from "../policy.ts";
+import { HASH_PLACE_LAPSE_MS, HASH_PLACES, HASH_PLACES_PER_SOURCE } from "../policy.ts";
 
 /** A place in the queue for a password hash. */
 export interface HashPlace {
@@ -8,39 +8,47 @@ export interface HashPlace {
   giveBack(): void;
 }
 
+interface Ticket {
+  source: string;
+  takenAt: number;
+}
+
 /**
  * The queue for password hashes of one isolate. Each blocks everything else for about fifty milliseconds, so only so
  * many may wait, they run one at a time, and between two of them the event loop gets a turn: any other request waits
  * for two or three, never for all.
+ *
+ * Who waits looks for its turn again and again instead of being called: a request can be cut off at any moment, and
+ * one that was cannot pass the turn on. Its place lapses.
  */
 export class HashPlaces {
-  #taken = 0;
-  #running = false;
-  #waiting: (() => void)[] = [];
+  #taken = new Set<Ticket>();
+  #queue: Ticket[] = [];
 
-  /** Takes a place, or none when all are taken. Synchronous: to be called before the first `await` of a request. */
-  take(): HashPlace | undefined {
-    if (this.#taken >= HASH_PLACES) return undefined;
-    this.#taken += 1;
-    let held = true;
-    const giveBack = () => {
-      if (held) this.#taken -= 1;
-      held = false;
-    };
-    return { giveBack, use: (work) => this.#inTurn(work).finally(giveBack) };
+  /**
+   * Takes a place, or none when all are taken or this source has its share. Synchronous: to be called before anything
+   * is waited for. `now` in epoch milliseconds.
+   */
+  take(source: string, now: number): HashPlace | undefined {
+    for (const ticket of this.#taken) if (now >= ticket.takenAt + HASH_PLACE_LAPSE_MS) this.#giveBack(ticket);
+    const ofSource = [...this.#taken].filter((ticket) => ticket.source === source).length;
+    if (this.#taken.size >= HASH_PLACES || ofSource >= HASH_PLACES_PER_SOURCE) return undefined;
+    const ticket = { source, takenAt: now };
+    this.#taken.add(ticket);
+    const giveBack = () => this.#giveBack(ticket);
+    return { giveBack, use: (work) => this.#inTurn(ticket, work).finally(giveBack) };
   }
 
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#running = true;
-    try {
-      // A timer, not a microtask: only a timer lets the runtime take in other requests.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running = false;
-    }
+  async #inTurn<T>(ticket: Ticket, work: () => Promise<T>): Promise<T> {
+    this.#queue.push(ticket);
+    // A timer, not a microtask: only a timer lets the runtime take in other requests.
+    do await new Promise((resolve) => setTimeout(resolve, 0));
+    while (this.#queue.includes(ticket) && this.#queue[0] !== ticket);
+    return work();
+  }
+
+  #giveBack(ticket: Ticket): void {
+    this.#taken.delete(ticket);
+    this.#queue = this.#queue.filter((other) => other !== ticket);
   }
 }

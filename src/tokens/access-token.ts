@@ -53,8 +53,9 @@ export async function signAccessToken(
   now: number,
   ttlSeconds: number,
 ): Promise<string> {
-  const issuedAt = Math.floor(now / 1000);
   const { acr, amr, auth_time, factors } = describeProof(subject.factors);
+  // The object that saw the proof has a clock of its own: a token is never older than what it tells of.
+  const issuedAt = Math.max(Math.floor(now / 1000), auth_time);
   return new SignJWT({
     client_id: "first-party",
     sid: subject.sessionId,

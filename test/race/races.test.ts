@@ -3,22 +3,11 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AccountStore } from "../../src/account/account-store.ts";
 import { emailKey } from "../../src/directory/email-key.ts";
-import { KeyRingStore } from "../../src/keys/key-ring-store.ts";
 import { hashPassword } from "../../src/passwords/password-hash.ts";
 import { sealLink } from "../../src/tokens/one-time-link.ts";
 import { readRefreshToken } from "../../src/tokens/refresh-token.ts";
-import { brokenAdd, brokenAnswer, brokenFirstRing, brokenRefresh } from "../support/broken-copies.ts";
-import {
-  accountOf,
-  answer,
-  call,
-  logIn,
-  newGuardedPerson,
-  newPerson,
-  PASSWORD,
-  ring,
-  roots,
-} from "../support/in-worker.ts";
+import { brokenAdd, brokenAnswer, brokenRefresh } from "../support/broken-copies.ts";
+import { accountOf, answer, call, logIn, newGuardedPerson, newPerson, PASSWORD, ring } from "../support/in-worker.ts";
 import { slowCrypto } from "../support/slow-crypto.ts";
 
 const AT_ONCE = 50;
@@ -76,18 +65,6 @@ describe.each([
     expect((await call("/auth/refresh", { refresh_token: successors[0] })).status).toBe(200);
   });
 
-  it("fifty isolates that find no key ring make one", async () => {
-    const kept = await env.DB.prepare("SELECT version, sealed FROM key_ring").first<{
-      version: number;
-      sealed: string;
-    }>();
-    await env.DB.prepare("DELETE FROM key_ring").run();
-    const rings = await fifty(() => new KeyRingStore(roots()).current(env, Date.now()));
-    expect(new Set(rings.map(({ signing }) => signing.kid)).size).toBe(1);
-    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM key_ring").first("n")).toBe(1);
-    if (kept) await env.DB.prepare("UPDATE key_ring SET version = ?, sealed = ?").bind(kept.version, kept.sealed).run();
-  });
-
   it("fifty links of one address make one account", async () => {
     const keys = await ring();
     const email = `many.links.${crypto.randomUUID().slice(0, 8)}@example.com`;
@@ -136,16 +113,6 @@ describe("the same races against copies that read, wait and write let more than 
       return fifty(() => brokenRefresh(store, keys, body.session_id as string, 1));
     });
     expect(wins.filter(Boolean).length).toBeGreaterThan(1);
-  });
-
-  it("a first key ring", async () => {
-    const kept = await env.DB.prepare("SELECT version, sealed FROM key_ring").first<{
-      version: number;
-      sealed: string;
-    }>();
-    await env.DB.prepare("DELETE FROM key_ring").run();
-    expect(new Set(await fifty(() => brokenFirstRing(env.DB))).size).toBeGreaterThan(1);
-    await env.DB.prepare("UPDATE key_ring SET version = ?, sealed = ?").bind(kept?.version, kept?.sealed).run();
   });
 
   it("a new address", async () => {

@@ -1,6 +1,7 @@
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { usersOf } from "../../src/directory/users.ts";
 import worker from "../../src/index.ts";
 import { createKeyRingRecord, type KeyRingRecord, sealRecord } from "../../src/keys/key-ring.ts";
 import { KeyRingStore } from "../../src/keys/key-ring-store.ts";
@@ -98,6 +99,44 @@ describe("the key ring", () => {
     await store({ ...(await createKeyRingRecord(NOW)), version: 2, epoch: 2 });
     expect((await keys.current(env, NOW + KEY_RING_TTL_MS - 1)).signing.kid).toBe(before.signing.kid);
     expect((await keys.current(env, NOW + KEY_RING_TTL_MS)).epoch).toBe(2);
+  });
+
+  it("is not brought back to an older version by a read that was slower than another", async () => {
+    await store(await createKeyRingRecord(NOW));
+    const keys = new KeyRingStore(roots());
+    const slow = Promise.withResolvers<void>();
+    const DB = {
+      prepare: (query: string) => ({
+        first: async () => {
+          const row = await env.DB.prepare(query).first();
+          await slow.promise;
+          return row;
+        },
+      }),
+    } as unknown as D1Database;
+    const older = keys.current({ ...env, DB }, NOW);
+    await scheduler.wait(20);
+    await store({ ...(await createKeyRingRecord(NOW)), version: 2, epoch: 2 });
+    expect((await keys.current(env, NOW)).version).toBe(2);
+    slow.resolve();
+    expect((await older).version).toBe(2);
+    expect((await keys.current(env, NOW)).version).toBe(2);
+  });
+
+  it("is not made anew where there are accounts: it was lost, and the answer is to restore it", async () => {
+    const user = {
+      id: crypto.randomUUID(),
+      email: "a@example.com",
+      emailKey: "a@example.com",
+      password: "",
+      createdAt: NOW,
+    };
+    await usersOf(env.DB).add(user);
+    await expect((async () => await new KeyRingStore(roots()).current(env, NOW))()).rejects.toThrow(
+      "restore the key_ring",
+    );
+    expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM key_ring").first("n")).toBe(0);
+    await env.DB.prepare("DELETE FROM users").run();
   });
 
   it("is read from D1 when KV fails, and not made up when D1 fails", async () => {

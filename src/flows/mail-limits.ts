@@ -1,0 +1,19 @@
+import { mailsFromSourceGate, mailsToAddressGate } from "../gate/subjects.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import type { Message } from "../mail/message.ts";
+import type { Service, Visit } from "../service.ts";
+
+/** Whether this client may cause one more mail, which is then counted. */
+export async function mayCauseMail(service: Service, ring: KeyRing, { network }: Visit): Promise<boolean> {
+  const { shard, subjects } = await mailsFromSourceGate(ring, network);
+  return service.gate(shard).spend(subjects);
+}
+
+/** Sends a mail after the response, unless the address has had its mails of the hour; the answer cannot tell. */
+export function mailLater(service: Service, ring: KeyRing, emailKey: string, message: Message): void {
+  service.waitUntil(
+    mailsToAddressGate(ring, emailKey).then(async ({ shard, subjects }) => {
+      if (await service.gate(shard).spend(subjects)) service.sendLater(message);
+    }),
+  );
+}
