@@ -99,7 +99,7 @@ function readOrigin(settings: Settings, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   const secure = url?.protocol === "https:" || url?.hostname === "localhost";
   if (!url || !secure || url.origin !== value || value.includes("*")) {
-    settings.problem("ALLOWED_ORIGINS", `must list exact https origins separated by commas; "${value}" is not one`);
+    settings.problem("ALLOWED_ORIGINS", `must list exact origins separated by commas; "${value}" is not one`);
   }
   return value;
 }
@@ -142,7 +142,7 @@ function readMail(settings: Settings, isLocal: boolean): MailSettings {
     return { transport };
   }
   const from = settings.required("MAIL_FROM");
-  if (!from.includes("@")) settings.problem("MAIL_FROM", "must hold an email address");
+  if (from !== "" && !from.includes("@")) settings.problem("MAIL_FROM", "must hold an email address");
   if (transport === "http") {
     const url = settings.required("MAIL_URL");
     if (!URL.canParse(url) || (new URL(url).protocol !== "https:" && !isLocal)) {
@@ -173,8 +173,9 @@ class Settings {
   text(name: string, fallback: string): string {
     const value = this.#values[name];
     if (value === undefined || value === "") return fallback;
-    if (typeof value === "string" && value.length <= TEXT_MAX && !/\p{Cc}/u.test(value)) return value;
-    this.problem(name, `must be text of at most ${TEXT_MAX} characters, in one line`);
+    if (typeof value !== "string") this.problem(name, "must be text");
+    else if (value.length <= TEXT_MAX && !/\p{Cc}/u.test(value)) return value;
+    else this.problem(name, `must have at most ${TEXT_MAX} characters and no control characters`);
     return fallback;
   }
 

@@ -41,9 +41,9 @@ export class HashPlaces {
 
   async #inTurn<T>(ticket: Ticket, work: () => Promise<T>): Promise<T> {
     this.#queue.push(ticket);
-    // A timer, not a microtask: only a timer lets the runtime take in other requests.
-    do await new Promise((resolve) => setTimeout(resolve, 0));
-    while (this.#queue.includes(ticket) && this.#queue[0] !== ticket);
+    while (this.#queue.includes(ticket) && this.#queue[0] !== ticket) await turn();
+    // Once more when it is first: the hash before has just ended, and others have waited for it.
+    await turn();
     return work();
   }
 
@@ -51,4 +51,9 @@ export class HashPlaces {
     this.#taken.delete(ticket);
     this.#queue = this.#queue.filter((other) => other !== ticket);
   }
+}
+
+/** A timer, not a microtask: only a timer lets the runtime take in other requests. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -24,7 +24,7 @@ export function normalizePassword(typed: string): string | "ill_formed" | "too_l
 /** Why a normalised password may not be set, or nothing. No composition rules: length and not being guessed first. */
 export function weaknessOf(password: string, rules: PasswordRules): PasswordWeakness | undefined {
   if (codePoints(password) < rules.min) return "too_short";
-  if (isRepetition(password) || rules.isListed(password)) return "too_common";
+  if (rules.isListed(password)) return "too_common";
   return codePoints(withoutContext(password, rules.contextWords)) < PASSWORD_REMAINDER_MIN
     ? "contains_context"
     : undefined;
@@ -37,11 +37,6 @@ export function contextWords(appName: string, email: string): string[] {
     .map((word) => word.toLowerCase())
     .filter((word) => word.length >= SHORTEST_WORD)
     .sort((a, b) => b.length - a.length);
-}
-
-/** A short unit over and over: as long as it may be, it is guessed like the unit. */
-function isRepetition(password: string): boolean {
-  return /^(.{1,8}?)\1+$/su.test(password);
 }
 
 /** Shorter words are parts of too many others to mean anything. */
