@@ -11,6 +11,8 @@ export interface HashPlace {
 interface Ticket {
   source: string;
   takenAt: number;
+  /** Called when its turn comes. */
+  start?: () => void;
 }
 
 /**
@@ -18,12 +20,13 @@ interface Ticket {
  * many may wait, they run one at a time, and between two of them the event loop gets a turn: any other request waits
  * for two or three, never for all.
  *
- * Who waits looks for its turn again and again instead of being called: a request can be cut off at any moment, and
- * one that was cannot pass the turn on. Its place lapses.
+ * A request can be cut off at any moment, and then it neither gives its place back nor passes the turn on. Its place
+ * lapses, and the turn with it.
  */
 export class HashPlaces {
   #taken = new Set<Ticket>();
-  #queue: Ticket[] = [];
+  #waiting: Ticket[] = [];
+  #running: Ticket | undefined;
 
   /**
    * Takes a place, or none when all are taken or this source has its share. Synchronous: to be called before anything
@@ -40,20 +43,26 @@ export class HashPlaces {
   }
 
   async #inTurn<T>(ticket: Ticket, work: () => Promise<T>): Promise<T> {
-    this.#queue.push(ticket);
-    while (this.#queue.includes(ticket) && this.#queue[0] !== ticket) await turn();
-    // Once more when it is first: the hash before has just ended, and others have waited for it.
-    await turn();
+    if (this.#running) await this.#turnOf(ticket);
+    else this.#running = ticket;
+    // A timer, not a microtask: only a timer lets the runtime take in other requests. And only one: with a timer for
+    // each that waits, one is always due, and nothing else is ever taken in.
+    await new Promise((resolve) => setTimeout(resolve, 0));
     return work();
+  }
+
+  #turnOf(ticket: Ticket): Promise<void> {
+    return new Promise((resolve) => {
+      ticket.start = resolve;
+      this.#waiting.push(ticket);
+    });
   }
 
   #giveBack(ticket: Ticket): void {
     this.#taken.delete(ticket);
-    this.#queue = this.#queue.filter((other) => other !== ticket);
+    this.#waiting = this.#waiting.filter((other) => other !== ticket);
+    if (this.#running !== ticket) return;
+    this.#running = this.#waiting.shift();
+    this.#running?.start?.();
   }
-}
-
-/** A timer, not a microtask: only a timer lets the runtime take in other requests. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
