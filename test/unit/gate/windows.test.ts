@@ -1,0 +1,171 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type FailureWindow, forgettableAt, type SubjectKind, waitMs, withFailure } from "../../../src/gate/windows.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const NOW = 1_800_000_000_000;
+const EMPTY: FailureWindow = { failures: [], inARow: 0 };
+
+/** The window after failures at these moments. */
+function windowOf(kind: SubjectKind, moments: number[]): FailureWindow {
+  return moments.reduce((window, at) => withFailure(kind, window, at), EMPTY);
+}
+
+const times = (count: number, at = NOW, apart = 0) => Array.from({ length: count }, (_, index) => at + index * apart);
+
+describe.each([
+  ["source", 20, 10 * MINUTE],
+  ["network", 100, 10 * MINUTE],
+  ["mails_from_source", 10, HOUR],
+  ["mails_from_network", 50, HOUR],
+  ["mails_to_address", 3, HOUR],
+] as const)("the window of %s", (kind, limit, length) => {
+  it(`lets ${limit - 1} failures pass and stops at ${limit}`, () => {
+    expect(waitMs(kind, EMPTY, 0, NOW)).toBe(0);
+    expect(waitMs(kind, windowOf(kind, times(limit - 1)), 0, NOW)).toBe(0);
+    expect(waitMs(kind, windowOf(kind, times(limit)), 0, NOW)).toBe(length);
+  });
+
+  it("rolls: each failure counts for the length of the window, to the millisecond", () => {
+    const window = windowOf(kind, times(limit, NOW, SECOND));
+    expect(waitMs(kind, window, 0, NOW + length - 1)).toBe(1);
+    expect(waitMs(kind, window, 0, NOW + length)).toBe(0);
+    // One failure has rolled out, one more fills the window again, and the second of the old ones now blocks.
+    const refilled = withFailure(kind, window, NOW + length);
+    expect(waitMs(kind, refilled, 0, NOW + length)).toBe(SECOND);
+  });
+
+  it("counts open tries as failures, so that many at once do not slip through together", () => {
+    expect(waitMs(kind, EMPTY, limit - 1, NOW)).toBe(0);
+    expect(waitMs(kind, EMPTY, limit, NOW)).toBe(SECOND);
+    expect(waitMs(kind, windowOf(kind, times(limit - 3)), 2, NOW)).toBe(0);
+    expect(waitMs(kind, windowOf(kind, times(limit - 3)), 3, NOW)).toBe(SECOND);
+  });
+
+  it("gives nothing away when the clock goes back", () => {
+    expect(waitMs(kind, windowOf(kind, times(limit)), 0, NOW - HOUR)).toBe(HOUR + length);
+  });
+
+  it("keeps no more moments than it needs, whatever is thrown at it", () => {
+    const window = windowOf(kind, times(limit * 5, NOW, 10));
+    expect(window.failures).toHaveLength(limit);
+    expect(window.failures.at(-1)).toBe(NOW + (limit * 5 - 1) * 10);
+  });
+
+  it("forgets nothing that still counts", () => {
+    const window = windowOf(kind, times(limit));
+    expect(forgettableAt(kind, window)).toBe(NOW + length);
+  });
+});
+
+describe("one email key from one source", () => {
+  // Five are free, then 30 seconds that double with each failure up to an hour (SP 800-63B-4 §3.2.2).
+  it.each([
+    [0, 0],
+    [1, 0],
+    [4, 0],
+    [5, 30 * SECOND],
+    [6, 60 * SECOND],
+    [7, 2 * MINUTE],
+    [8, 4 * MINUTE],
+    [9, 8 * MINUTE],
+    [10, 16 * MINUTE],
+    [11, 32 * MINUTE],
+    [12, HOUR],
+    [13, HOUR],
+    [100, HOUR],
+    [2000, HOUR],
+  ])("after %i failures waits %i ms", (failures, wait) => {
+    expect(waitMs("pair", windowOf("pair", times(failures)), 0, NOW)).toBe(wait);
+  });
+
+  it("may try again when the wait is over, not a millisecond before", () => {
+    const window = windowOf("pair", times(5));
+    expect(waitMs("pair", window, 0, NOW + 30 * SECOND - 1)).toBe(1);
+    expect(waitMs("pair", window, 0, NOW + 30 * SECOND)).toBe(0);
+  });
+
+  it("waits from the last failure on", () => {
+    const window = windowOf("pair", [...times(5), NOW + HOUR]);
+    expect(waitMs("pair", window, 0, NOW + HOUR)).toBe(MINUTE);
+  });
+
+  it("has five tries open at once at most, and after those one at a time", () => {
+    expect(waitMs("pair", EMPTY, 4, NOW)).toBe(0);
+    expect(waitMs("pair", EMPTY, 5, NOW)).toBe(SECOND);
+    expect(waitMs("pair", windowOf("pair", times(3)), 1, NOW)).toBe(0);
+    expect(waitMs("pair", windowOf("pair", times(3)), 2, NOW)).toBe(SECOND);
+    expect(waitMs("pair", windowOf("pair", times(7)), 0, NOW + HOUR)).toBe(0);
+    expect(waitMs("pair", windowOf("pair", times(7)), 1, NOW + HOUR)).toBe(SECOND);
+  });
+
+  it("starts afresh after a day of quiet, not a millisecond before", () => {
+    const window = windowOf("pair", times(12));
+    expect(withFailure("pair", window, NOW + DAY).inARow).toBe(13);
+    expect(withFailure("pair", window, NOW + DAY + 1).inARow).toBe(1);
+    expect(waitMs("pair", window, 4, NOW + DAY + 1)).toBe(0);
+    expect(forgettableAt("pair", window)).toBe(NOW + DAY);
+  });
+
+  it("gives nothing away when the clock goes back", () => {
+    const window = windowOf("pair", times(5));
+    expect(waitMs("pair", window, 0, NOW - HOUR)).toBe(HOUR + 30 * SECOND);
+    const again = withFailure("pair", window, NOW - HOUR);
+    expect(again.inARow).toBe(6);
+    expect(waitMs("pair", again, 0, NOW)).toBe(MINUTE);
+  });
+
+  it("keeps one moment and a count", () => {
+    expect(windowOf("pair", times(50, NOW, SECOND))).toEqual({ failures: [NOW + 49 * SECOND], inARow: 50 });
+  });
+});
+
+describe("any window", () => {
+  const kinds = fc.constantFrom<SubjectKind[]>("source", "network", "pair", "mails_from_network", "mails_to_address");
+  const offsets = fc.array(fc.integer({ min: -HOUR, max: HOUR }), { maxLength: 130 });
+
+  it("tells how long to wait: then, with nothing open, a try is free, and before it none is", () => {
+    fc.assert(
+      fc.property(kinds, offsets, (kind, moments) => {
+        const window = windowOf(
+          kind,
+          moments.map((offset) => NOW + offset),
+        );
+        const wait = waitMs(kind, window, 0, NOW);
+        expect(waitMs(kind, window, 0, NOW + wait)).toBe(0);
+        if (wait > 0) expect(waitMs(kind, window, 0, NOW + wait - 1)).toBe(1);
+      }),
+    );
+  });
+
+  it("never gets shorter by a failure or by an open try", () => {
+    fc.assert(
+      fc.property(kinds, offsets, fc.nat({ max: 120 }), (kind, moments, open) => {
+        const window = windowOf(
+          kind,
+          moments.map((offset) => NOW + offset),
+        );
+        const failed = withFailure(kind, window, NOW);
+        expect(waitMs(kind, window, open + 1, NOW)).toBeGreaterThanOrEqual(waitMs(kind, window, open, NOW));
+        expect(waitMs(kind, failed, 0, NOW)).toBeGreaterThanOrEqual(waitMs(kind, window, 0, NOW));
+        // The second that open tries cost is a guess, so a failure may put a truer number in its place, but not free it.
+        if (waitMs(kind, window, open, NOW) > 0) expect(waitMs(kind, failed, open, NOW)).toBeGreaterThan(0);
+      }),
+    );
+  });
+
+  it("holds nobody back once it may be forgotten", () => {
+    fc.assert(
+      fc.property(kinds, offsets, (kind, moments) => {
+        const window = windowOf(
+          kind,
+          moments.map((offset) => NOW + offset),
+        );
+        expect(waitMs(kind, window, 0, forgettableAt(kind, window))).toBe(0);
+      }),
+    );
+  });
+});

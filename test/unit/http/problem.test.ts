@@ -1,0 +1,158 @@
+import { Hono } from "hono";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Api } from "../../../src/http/context.ts";
+import { faultOf, refuse } from "../../../src/http/problem.ts";
+import type { Refusal } from "../../../src/refusal.ts";
+
+let lines: string[];
+
+beforeEach(() => {
+  lines = [];
+  vi.spyOn(console, "log").mockImplementation((line: string) => {
+    lines.push(line);
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Answers a refusal through a real app, as a route would. */
+async function answerOf(refusal: Refusal): Promise<Response> {
+  const app = new Hono<Api>();
+  app.get("/path", (c) => {
+    c.set("requestId", "request-1");
+    return refuse(c, refusal);
+  });
+  return app.request("/path");
+}
+
+const attempts = { attemptsRemaining: 3 };
+const wait = { retryAfterSeconds: 17 };
+
+/** Every refusal, and what the contract lets the wire know of it. */
+const CONTRACT: [refusal: Refusal, status: number, code: string][] = [
+  [{ refused: "malformed_body", errors: [] }, 400, "invalid_request"],
+  [{ refused: "wrong_content_type" }, 415, "unsupported_media_type"],
+  [{ refused: "body_too_large" }, 413, "payload_too_large"],
+  [{ refused: "unknown_route" }, 404, "not_found"],
+  [{ refused: "unknown_session" }, 404, "not_found"],
+  [{ refused: "unknown_pending_factor" }, 404, "not_found"],
+  [{ refused: "wrong_method", allow: ["GET", "HEAD"] }, 405, "method_not_allowed"],
+  [{ refused: "wrong_host" }, 421, "misdirected_request"],
+  [{ refused: "plain_http" }, 403, "https_required"],
+  [{ refused: "unlisted_origin" }, 403, "forbidden_origin"],
+  [{ refused: "unknown_email" }, 401, "sign_in_failed"],
+  [{ refused: "wrong_password" }, 401, "sign_in_failed"],
+  [{ refused: "account_not_active" }, 401, "sign_in_failed"],
+  [{ refused: "wrong_step_up_password" }, 401, "sign_in_failed"],
+  [{ refused: "verdict_overtaken" }, 401, "sign_in_failed"],
+  [{ refused: "source_throttled", ...wait }, 429, "too_many_attempts"],
+  [{ refused: "network_throttled", ...wait }, 429, "too_many_attempts"],
+  [{ refused: "pair_throttled", ...wait }, 429, "too_many_attempts"],
+  [{ refused: "second_factor_budget_spent", ...wait }, 429, "too_many_attempts"],
+  [{ refused: "challenge_forged" }, 401, "invalid_challenge"],
+  [{ refused: "challenge_expired" }, 401, "invalid_challenge"],
+  [{ refused: "challenge_unknown" }, 401, "invalid_challenge"],
+  [{ refused: "challenge_exhausted" }, 401, "invalid_challenge"],
+  [{ refused: "challenge_overtaken" }, 401, "invalid_challenge"],
+  [{ refused: "wrong_code", ...attempts }, 401, "invalid_code"],
+  [{ refused: "replayed_code", ...attempts }, 401, "invalid_code"],
+  [{ refused: "access_token_missing" }, 401, "invalid_token"],
+  [{ refused: "access_token_invalid" }, 401, "invalid_token"],
+  [{ refused: "session_ended" }, 401, "invalid_token"],
+  [{ refused: "proof_too_old", acr: "aal2", maxAgeSeconds: 300 }, 401, "insufficient_user_authentication"],
+  [{ refused: "refresh_token_forged" }, 401, "invalid_refresh_token"],
+  [{ refused: "refresh_token_unknown" }, 401, "invalid_refresh_token"],
+  [{ refused: "refresh_token_expired" }, 401, "invalid_refresh_token"],
+  [{ refused: "refresh_token_lost" }, 401, "invalid_refresh_token"],
+  [{ refused: "refresh_token_reused" }, 401, "invalid_refresh_token"],
+  [{ refused: "weak_password", reason: "too_common" }, 422, "weak_password"],
+  [{ refused: "link_forged" }, 400, "invalid_link"],
+  [{ refused: "link_expired" }, 400, "invalid_link"],
+  [{ refused: "link_used" }, 400, "invalid_link"],
+  [{ refused: "link_wrong_password" }, 400, "invalid_link"],
+  [{ refused: "factor_limit" }, 409, "conflict"],
+  [{ refused: "no_hash_place", ...wait }, 503, "unavailable"],
+  [{ refused: "store_unavailable", store: "database" }, 503, "unavailable"],
+  [{ refused: "fault" }, 503, "unavailable"],
+  [{ refused: "misconfigured" }, 503, "unavailable"],
+];
+
+describe("a refusal on the wire", () => {
+  it.each(CONTRACT)("%j is %i %s", async (refusal, status, code) => {
+    const answer = await answerOf(refusal);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
+    expect(await answer.json()).toMatchObject({
+      type: `urn:sallyport:problem:${code}`,
+      title: expect.any(String),
+      status,
+      code,
+      request_id: "request-1",
+    });
+  });
+
+  it("never names the precise reason, which is the log's", async () => {
+    for (const [refusal] of CONTRACT) {
+      const text = await (await answerOf(refusal)).text();
+      // A weak password is the one whose reason the user needs; others share their name with their code.
+      if (!text.includes(`"code":"${refusal.refused}"`)) expect(text).not.toContain(`"${refusal.refused}"`);
+      expect(lines.at(-1)).toContain(`"reason":"${refusal.refused}"`);
+    }
+  });
+
+  it.each([
+    ["a first door that stays shut", ["unknown_email", "wrong_password", "account_not_active", "verdict_overtaken"]],
+    ["a link that does not open", ["link_forged", "link_expired", "link_used", "link_wrong_password"]],
+    ["a challenge", ["challenge_forged", "challenge_expired", "challenge_unknown", "challenge_exhausted"]],
+    [
+      "a refresh token",
+      ["refresh_token_forged", "refresh_token_unknown", "refresh_token_lost", "refresh_token_reused"],
+    ],
+  ])("is the same in every byte for %s", async (_, reasons) => {
+    const refusals = CONTRACT.map(([refusal]) => refusal).filter(({ refused }) => reasons.includes(refused));
+    const answers = await Promise.all(refusals.map(answerOf));
+    const seen = await Promise.all(answers.map(async (it) => JSON.stringify([...it.headers]) + (await it.text())));
+    expect(seen).toHaveLength(4);
+    expect(new Set(seen).size).toBe(1);
+  });
+
+  it("carries the members and headers that its code promises", async () => {
+    const body = async (refusal: Refusal) => (await answerOf(refusal)).json();
+    const header = async (refusal: Refusal, name: string) => (await answerOf(refusal)).headers.get(name);
+    const errors = [{ path: "email", message: "must be an email address" }];
+    expect(await body({ refused: "malformed_body", errors })).toMatchObject({ errors });
+    expect(await body({ refused: "wrong_code", ...attempts })).toMatchObject({ attempts_remaining: 3 });
+    expect(await body({ refused: "weak_password", reason: "too_short" })).toMatchObject({ reason: "too_short" });
+    expect(await body({ refused: "store_unavailable", store: "objects" })).toMatchObject({ store: "objects" });
+    expect(await header({ refused: "wrong_method", allow: ["GET", "HEAD"] }, "Allow")).toBe("GET, HEAD");
+    expect(await header({ refused: "pair_throttled", ...wait }, "Retry-After")).toBe("17");
+    expect(await header({ refused: "pair_throttled", retryAfterSeconds: 0 }, "Retry-After")).toBe("1");
+    expect(await header({ refused: "no_hash_place", ...wait }, "Retry-After")).toBe("17");
+    expect(await header({ refused: "fault" }, "Retry-After")).toMatch(/^[1-9]\d*$/);
+    expect(await header({ refused: "session_ended" }, "WWW-Authenticate")).toBe('Bearer error="invalid_token"');
+    expect(await header({ refused: "proof_too_old", acr: "aal1", maxAgeSeconds: 300 }, "WWW-Authenticate")).toBe(
+      'Bearer error="insufficient_user_authentication", acr_values="aal1", max_age=300',
+    );
+  });
+});
+
+describe("what the log gets of a refusal", () => {
+  it("is the route, and neither the path nor the query, where a token may stand", async () => {
+    const app = new Hono<Api>();
+    app.get("/sessions/:id", (c) => refuse(c, { refused: "unknown_session" }));
+    await app.request("/sessions/hidden?token=hidden");
+    expect(lines.join()).toContain("/sessions/:id");
+    expect(lines.join()).not.toContain("hidden");
+  });
+
+  it("has the stack of a fault, and the client has not", async () => {
+    const answer = await answerOf(faultOf(new Error("the database said: no")));
+    expect(await answer.text()).not.toMatch(/database|problem\.test/);
+    expect(lines[0]).toContain("the database said: no");
+    expect(lines[0]).toContain("stack");
+    faultOf("thrown text");
+    expect(lines.at(-1)).toContain("thrown text");
+  });
+});

@@ -1,0 +1,142 @@
+import { randomBytes } from "node:crypto";
+import { calculateJwkThumbprint, type JWK } from "jose";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  createKeyRingRecord,
+  type DataKeyPurpose,
+  type KeyRing,
+  type KeyRingRecord,
+  openKeyRing,
+  sealRecord,
+  unsealRecord,
+  validUntil,
+} from "../../../src/keys/key-ring.ts";
+import type { RootSecret } from "../../../src/keys/root-secret.ts";
+import { NOW } from "../support/rings.ts";
+
+const PURPOSES: DataKeyPurpose[] = ["seal", "challenge", "refresh", "link", "pepper", "digest"];
+const newRoot = (): RootSecret => new Uint8Array(randomBytes(32));
+
+let record: KeyRingRecord;
+let ring: KeyRing;
+
+beforeAll(async () => {
+  record = await createKeyRingRecord(NOW);
+  ring = await openKeyRing(record, validUntil(NOW));
+});
+
+describe("a first key ring", () => {
+  it("has one signing key and one random key for each purpose, none of them twice", () => {
+    expect(record).toMatchObject({ version: 1, epoch: 1 });
+    expect(record.signing).toHaveLength(1);
+    expect(record.data.map(({ purpose }) => purpose)).toEqual(PURPOSES);
+    expect(record.data.every(({ secret }) => Buffer.from(secret, "base64url").length === 32)).toBe(true);
+    expect(new Set(record.data.map(({ secret }) => secret)).size).toBe(PURPOSES.length);
+  });
+
+  it("is another one each time", async () => {
+    const other = await createKeyRingRecord(NOW);
+    expect(other.signing[0]?.kid).not.toBe(record.signing[0]?.kid);
+    expect(other.data[0]?.secret).not.toBe(record.data[0]?.secret);
+  });
+
+  it("is believed for five minutes", () => {
+    expect(ring.validUntil).toBe(NOW + 300_000);
+  });
+});
+
+describe("a sealed ring", () => {
+  const [root, next, stranger] = [newRoot(), newRoot(), newRoot()];
+
+  it("opens with its root secret, and with a list that holds it anywhere", async () => {
+    const sealed = await sealRecord(record, root, "record:1");
+    expect(await unsealRecord(sealed, [root], "record:1")).toEqual(record);
+    expect(await unsealRecord(sealed, [next, root], "record:1")).toEqual(record);
+    expect(await unsealRecord(sealed, [root, next], "record:1")).toEqual(record);
+  });
+
+  it("opens with the new secret alone once it has been sealed anew", async () => {
+    const before = await unsealRecord(await sealRecord(record, root, "record:1"), [next, root], "record:1");
+    const rotated = await sealRecord(before ?? record, next, "record:1");
+    expect(await unsealRecord(rotated, [next], "record:1")).toEqual(record);
+    expect(await unsealRecord(rotated, [root], "record:1")).toBeUndefined();
+  });
+
+  it("opens with no other secret, and with none", async () => {
+    const sealed = await sealRecord(record, root, "record:1");
+    expect(await unsealRecord(sealed, [stranger, next], "record:1")).toBeUndefined();
+    expect(await unsealRecord(sealed, [], "record:1")).toBeUndefined();
+  });
+
+  it("opens in its own place alone: no copy passes for the record, no old version for a new one", async () => {
+    const sealed = await sealRecord(record, root, "record:1");
+    for (const place of ["record:2", "copy:1:5", "record", "", "record:1 "]) {
+      expect(await unsealRecord(sealed, [root], place)).toBeUndefined();
+    }
+  });
+
+  it("shows nothing of what is in it", async () => {
+    const bytes = Buffer.from(await sealRecord(record, root, "record:1"), "base64url");
+    for (const text of ["signing", "pepper", record.signing[0]?.kid ?? "", record.data[0]?.secret ?? ""]) {
+      expect(bytes.includes(text)).toBe(false);
+    }
+  });
+});
+
+describe("the public keys", () => {
+  it("have exactly the members of the contract, and nothing private", () => {
+    const { x, y } = record.signing[0]?.jwk ?? {};
+    expect(ring.jwks).toEqual([{ kty: "EC", crv: "P-256", x, y, use: "sig", alg: "ES256", kid: ring.signing.kid }]);
+    expect(JSON.stringify(ring.jwks)).not.toContain(record.signing[0]?.jwk.d);
+    for (const { secret } of record.data) expect(JSON.stringify(ring.jwks)).not.toContain(secret);
+  });
+
+  it("are named by their RFC 7638 thumbprint", async () => {
+    const [jwk] = ring.jwks;
+    expect(ring.signing.kid).toBe(await calculateJwkThumbprint(jwk as JWK));
+  });
+
+  it("belong to the key that signs", async () => {
+    const algorithm = { name: "ECDSA", hash: "SHA-256" };
+    const data = new TextEncoder().encode("signed");
+    const signature = await crypto.subtle.sign(algorithm, ring.signing.key, data);
+    const publicKey = ring.verifying.get(ring.signing.kid);
+    if (!publicKey) throw new Error("the signing key cannot be verified with");
+    expect(await crypto.subtle.verify(algorithm, publicKey, signature, data)).toBe(true);
+  });
+});
+
+describe("keys in memory", () => {
+  it("cannot be taken out of it", async () => {
+    const secretKeys = [ring.signing.key, ...PURPOSES.map((purpose) => ring.active(purpose).key)];
+    expect(secretKeys.map(({ extractable }) => extractable)).toEqual(secretKeys.map(() => false));
+    await expect(crypto.subtle.exportKey("jwk", ring.signing.key)).rejects.toThrow();
+  });
+
+  it("can do what their purpose asks for and nothing else", () => {
+    expect(ring.signing.key.usages).toEqual(["sign"]);
+    expect([...ring.verifying.values()].map(({ usages }) => usages)).toEqual([["verify"]]);
+    for (const purpose of PURPOSES) {
+      const encrypts = purpose === "seal" || purpose === "link";
+      const { algorithm, usages } = ring.active(purpose).key;
+      expect(algorithm.name).toBe(encrypts ? "AES-GCM" : "HMAC");
+      expect(usages.toSorted()).toEqual(encrypts ? ["decrypt", "encrypt"] : ["sign", "verify"]);
+    }
+  });
+
+  it("are found by purpose and id, and never under another purpose", async () => {
+    for (const purpose of PURPOSES) {
+      expect(ring.byId(purpose)(1)).toBe(ring.active(purpose));
+      expect(ring.byId(purpose)(2)).toBeUndefined();
+      expect(ring.byId(purpose)(0)).toBeUndefined();
+    }
+    expect(new Set(PURPOSES.map((purpose) => ring.active(purpose))).size).toBe(PURPOSES.length);
+  });
+
+  it("that are missing are a fault and no silence", async () => {
+    const withoutPepper = { ...record, data: record.data.filter(({ purpose }) => purpose !== "pepper") };
+    const broken = await openKeyRing(withoutPepper, validUntil(NOW));
+    expect(() => broken.active("pepper")).toThrow('no active key for "pepper"');
+    await expect(openKeyRing({ ...record, signing: [] }, validUntil(NOW))).rejects.toThrow("no active signing key");
+  });
+});

@@ -1,0 +1,86 @@
+import { posix } from "node:path";
+import { importsOf, namesIn, type SourceFile, usesAny } from "./source-scan.ts";
+
+const PLAIN = ["keys", "passwords", "factors", "tokens"];
+const STORED = ["directory", "events", "mail"];
+const BELOW_FLOWS = ["policy", "refusal", "log", "config", ...PLAIN, "account", "gate", ...STORED];
+
+/**
+ * Who may import whom: an allow list, and type-only imports count. A room may always import itself. A name with a slash
+ * is one file of a room.
+ */
+export const ROOMS: Record<string, string[]> = {
+  policy: [],
+  refusal: [],
+  log: [],
+  globals: [],
+  config: ["policy"],
+  service: BELOW_FLOWS,
+  app: ["http", "service", "config", "log"],
+  index: ["app", "service", "account/account-object.ts", "gate/gate-object.ts"],
+  ...Object.fromEntries(PLAIN.map((room) => [room, [...PLAIN, "policy", "refusal"]])),
+  account: ["factors", "keys", "tokens", "policy", "refusal"],
+  gate: ["factors", "keys", "tokens", "policy", "refusal"],
+  ...Object.fromEntries(STORED.map((room) => [room, ["policy", "refusal", "keys"]])),
+  flows: [...BELOW_FLOWS, "service"],
+  http: ["flows", "policy", "refusal", "log"],
+  sdk: [],
+};
+
+/** Rooms that may import types, and nothing but types, from more rooms than those above. */
+const TYPES: Record<string, string[]> = { http: Object.keys(ROOMS), sdk: ["tokens"] };
+
+/** Where each package and each built-in module may be imported. What is not listed may be imported nowhere. */
+const PACKAGES: Record<string, string[]> = {
+  hono: ["http", "app"],
+  valibot: ["http"],
+  qr: ["http"],
+  jose: ["keys", "tokens", "passwords"],
+  "@noble/hashes": [...PLAIN, "account", "gate"],
+  "@phi-ag/argon2": ["passwords/password-hash.ts"],
+  "node:crypto": [...PLAIN, "account", "gate"],
+  // The runtime's own classes: everything else can be tested without it.
+  "cloudflare:workers": ["account/account-object.ts", "gate/gate-object.ts"],
+};
+
+/** Names that stand for KV, which may hold copies and never decides: only the key ring knows it. */
+const KV_NAMES = ["KV", "KVNamespace"];
+const MAY_USE_KV = ["keys", "service"];
+/** What reaches the log passes one place, where every character of it is made harmless. */
+const MAY_LOG = ["log.ts"];
+
+/** Every way in which a file of `src` breaks the table, as sentences. `path` is relative to `src`. */
+export function violationsOf(file: SourceFile): string[] {
+  const room = roomOf(file.path);
+  if (!(room in ROOMS)) return [`${file.path} belongs to no room`];
+  const names = namesIn(file);
+  const rules: [broken: boolean, sentence: string][] = [
+    [!isIn(file.path, MAY_USE_KV) && KV_NAMES.some((name) => names.has(name)), "knows KV"],
+    [!isIn(file.path, MAY_LOG) && names.has("console"), "writes to the console"],
+    [usesAny(file), "uses the type any"],
+  ];
+  const broken = rules.filter(([isBroken]) => isBroken).map(([, sentence]) => `${file.path} ${sentence}`);
+  const imports = importsOf(file).filter(({ specifier, typeOnly }) => !mayImport(file.path, specifier, typeOnly));
+  return [...broken, ...imports.map(({ specifier }) => `${file.path} imports ${specifier}`)];
+}
+
+function mayImport(path: string, specifier: string, typeOnly: boolean): boolean {
+  const room = roomOf(path);
+  if (!specifier.startsWith(".")) return isIn(path, PACKAGES[packageOf(specifier)] ?? []);
+  const target = posix.join(posix.dirname(path), specifier);
+  const allowed = [room, ...(ROOMS[room] ?? []), ...(typeOnly ? (TYPES[room] ?? []) : [])];
+  return isIn(target, allowed);
+}
+
+/** Whether a file is, or lies in, one of these rooms. */
+function isIn(path: string, rooms: string[]): boolean {
+  return rooms.includes(path) || rooms.includes(roomOf(path));
+}
+
+function roomOf(path: string): string {
+  return path.replace(/(\.d)?\.ts$/, "").split("/")[0] ?? "";
+}
+
+function packageOf(specifier: string): string {
+  return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+}
