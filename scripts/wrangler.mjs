@@ -14,6 +14,8 @@ const QUIET = {
   WRANGLER_SEND_ERROR_REPORTS: "false",
   WRANGLER_HIDE_BANNER: "true",
   WRANGLER_NO_SKILLS_UPDATE_PROMPTS: "true",
+  // Its usual level, whatever the shell says: readiness is read from what it prints.
+  WRANGLER_LOG: "log",
   WRANGLER_LOG_PATH: join(hidden, "logs"),
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
 };

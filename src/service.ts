@@ -134,9 +134,12 @@ function transportOf(env: Env, { mail }: Config): MailTransport {
   if (mail.transport === "binding") return bindingTransport(env.EMAIL, mail.from);
   if (mail.transport === "http") return httpTransport(mail.url, mail.token, mail.from);
   return async (message) => {
-    if (!DEVELOPMENT_MAILBOX) throw new Error("this build has no development mailbox");
-    const { mailboxTransport } = await import("./mail/mailbox.ts");
-    await mailboxTransport(message);
+    // Inside the condition and not after it: only there does the bundler drop what is imported.
+    if (DEVELOPMENT_MAILBOX) {
+      const { mailboxTransport } = await import("./mail/mailbox.ts");
+      return mailboxTransport(message);
+    }
+    throw new Error("this build has no development mailbox");
   };
 }
 
@@ -145,9 +148,11 @@ function hasMailbox({ isLocal, mail }: Config): boolean {
 }
 
 async function readMailbox(to: string): Promise<DeliveredMessage[]> {
-  if (!DEVELOPMENT_MAILBOX) return [];
-  const mailbox = await import("./mail/mailbox.ts");
-  return mailbox.readMailbox(to);
+  if (DEVELOPMENT_MAILBOX) {
+    const mailbox = await import("./mail/mailbox.ts");
+    return mailbox.readMailbox(to);
+  }
+  return [];
 }
 
 async function deliver(transport: MailTransport, message: Message): Promise<void> {
