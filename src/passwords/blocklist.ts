@@ -26,7 +26,8 @@ export function unpackBlocklist(packed: Uint8Array): Blocklist {
 
 /**
  * Whether a password stands on the list, as typed or in lower case. Fingerprints can collide: with half a million
- * entries about one good password in nine thousand is refused and another has to be chosen.
+ * entries about one good password in nine thousand is refused, with capitals (two forms to look up) one in 4,400, and
+ * another has to be chosen.
  */
 export function isListed(blocklist: Blocklist, password: string): boolean {
   return [password, password.toLowerCase()].some((form) => contains(blocklist, fingerprint(form)));
