@@ -126,6 +126,17 @@ describe("a session", () => {
     expect((await refresh(refresh_token)).status).toBe(401);
   });
 
+  it("that has run out takes its open challenge with it: the right code raises nothing", async () => {
+    const bindings = { ...env, SESSION_IDLE: "60" };
+    const person = await newGuardedPerson();
+    const start = Date.now();
+    const bearer = (await signIn(person, 0, { bindings })).body.access_token as string;
+    const { body } = await call("/auth/step-up", {}, { bearer, bindings });
+    pass(61 * SECOND);
+    const late = await answer(body.challenge_token as string, person.code(sinceEnrolment(start)), { bindings });
+    expect(late).toMatchObject({ status: 401, body: { code: "invalid_challenge" } });
+  });
+
   it("goes on while it is used, and never past its absolute end", async () => {
     let { refresh_token, refresh_expires_in } = (await logIn(await newPerson())).body;
     for (let days = 1; days < 14; days += 1) {
