@@ -16,8 +16,7 @@ export const PASSWORD = "an ordinary long password";
 export interface Answer {
   status: number;
   headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: a body is what the contract says it is, and each test checks its part
-  body: any;
+  body: Record<string, unknown>;
   text: string;
 }
 
@@ -25,7 +24,8 @@ export interface Answer {
 export interface Call {
   method?: string;
   headers?: Record<string, string>;
-  bearer?: string | undefined;
+  /** An access token, as some answer held it. */
+  bearer?: unknown;
   /** Another address than the shared default one. */
   source?: string;
   /** Bindings to use in place of the real ones, such as counting wrappers around them. */
@@ -62,7 +62,7 @@ export async function send(request: Request, bindings: object = env, keepTail?: 
     status: response.status,
     headers: response.headers,
     text,
-    body: text.startsWith("{") ? JSON.parse(text) : {},
+    body: text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : {},
   };
 }
 
