@@ -48,6 +48,12 @@ describe("settings left alone", () => {
     expect(configOf({ ...LOCAL, ...empty })).toEqual(configOf(LOCAL));
   });
 
+  it("that the operator has shortened stay short for those who want to be remembered", () => {
+    const { rememberedSessions } = configOf({ ...LOCAL, SESSION_IDLE: "600", SESSION_ABSOLUTE: "3600" });
+    expect(rememberedSessions).toMatchObject({ idleMs: 600_000, absoluteMs: 3_600_000 });
+    expect(configOf({ ...LOCAL, SESSION_IDLE: "600" }).rememberedSessions.absoluteMs).toBe(30 * DAY);
+  });
+
   it("follow the profile: nist is longer for passwords, shorter for sessions, and remembers nobody", () => {
     const { passwordMin, sessions, rememberedSessions } = configOf({ ...LOCAL, PROFILE: "nist" });
     expect(passwordMin).toBe(15);
