@@ -7,8 +7,13 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+/** A day, for settings that count in days. */
+export const DAY_MS = DAY;
+
 /** Bodies. 16 KiB holds every request of this API many times over; depth and members stop parser abuse (ASVS 15.2.2). */
 export const BODY_MAX_BYTES = 16 * 1024;
+/** Attestations of hardware keys carry certificates. */
+export const PASSKEY_BODY_MAX_BYTES = 64 * 1024;
 export const BODY_MAX_DEPTH = 8;
 export const BODY_MAX_MEMBERS = 64;
 
@@ -18,6 +23,8 @@ export const EMAIL_LOCAL_PART_MAX_LENGTH = 64;
 
 /** Length floor of a password, in code points after NFKC (SP 800-63B-4 §3.1.1.2). */
 export const PASSWORD_MIN = { standard: 12, nist: 15 } as const;
+/** The floor in both profiles where nobody gets in by password alone (SP 800-63B-4 §3.1.1.2, within MFA). */
+export const PASSWORD_MIN_WITH_FACTOR = 8;
 /** Twice what SP 800-63B-4 asks to permit (64), and still cheap to normalise. */
 export const PASSWORD_MAX = 128;
 /** Checked before normalising, so that a megabyte of combining marks costs nothing. */
@@ -42,17 +49,39 @@ export const HASH_RETRY_AFTER_SECONDS = 1;
 export const CHALLENGE_TTL_MS = 5 * MINUTE;
 /** Wrong answers to one challenge before it is dead. */
 export const CHALLENGE_ATTEMPTS = 5;
-/** Live sign-in challenges of an account: stops farming one guess on each of many challenges. */
+/** Live sign-in challenges of all unrecognised browsers together: stops farming one guess on each of many challenges. */
 export const LIVE_CHALLENGES = 3;
+/** Of a recognised browser, or of those that have proven the mailbox: a stranger cannot push these out. */
+export const LIVE_CHALLENGES_OF_OWNER = 1;
+/** Enrolment token: long enough to install an authenticator app. */
+export const ENROLMENT_TTL_MS = 10 * MINUTE;
+export const LIVE_ENROLMENTS = 3;
 
 /**
- * Wrong second factors of an account from unrecognised browsers, over all challenges and sources, in a rolling hour.
- * With a window of three codes in a million, ten guesses are odds of 3e-5 (SP 800-63B-4 §3.2.2 demands far less).
+ * Wrong second factors of one pot in a rolling hour, over all challenges, sources and kinds. Pots: all unrecognised
+ * browsers together, those that have proven the mailbox, and each recognised browser. With a window of three codes in
+ * a million, ten guesses are odds of 3e-5 (SP 800-63B-4 §3.2.2 demands far less).
  */
 export const SECOND_FACTOR_FAILURES = 10;
 export const SECOND_FACTOR_WINDOW_MS = HOUR;
 /** Wrong answers to a session's own step-up or re-proof before the session ends: whoever holds a session is no stranger. */
 export const SESSION_POT = 5;
+/**
+ * Proof mode: after so many wrong answers in a row, or so many challenges in a row left unanswered, from unrecognised
+ * browsers, a right password from one opens no challenge until the mailbox is proven. Whoever is there then has the
+ * password and no factor.
+ */
+export const PROOF_MODE_FAILURES = 10;
+export const PROOF_MODE_ABANDONED = 5;
+/** Wrong answers in a row after which a kind of factor is closed to browsers that nobody knows (SP 800-63B-4 §3.2.2). */
+export const METHOD_FAILURES_MAX = 100;
+/** It opens by a proof from elsewhere and not by time; a client that asks again in an hour does no harm. */
+export const METHOD_CLOSED_RETRY_AFTER_SECONDS = 3_600;
+
+/** Browsers an account recognises, each with a pot of its own; the one unused for longest makes room. */
+export const RECOGNISED_BROWSERS = 5;
+/** When a browser was last seen is kept to the day: a row for every sign-in would say no more. */
+export const BROWSER_SEEN_STEP_MS = DAY;
 
 /** RFC 6238 with the parameters every authenticator app supports; 160 bits as RFC 4226 R6 recommends. */
 export const TOTP = { digits: 6, stepSeconds: 30, secretBytes: 20, windowSteps: 1 } as const;
@@ -61,7 +90,26 @@ export const TOTP_PENDING_TTL_MS = 10 * MINUTE;
 /** Wrong codes for a pending secret before it is forgotten and has to be shown anew. */
 export const TOTP_PENDING_ATTEMPTS = 5;
 export const TOTP_ACTIVE_FACTORS = 3;
+/** Passkeys of an account: a phone, a laptop and a key in a drawer, three times over. */
+export const PASSKEYS_PER_ACCOUNT = 10;
+/** WebAuthn §13.4.3 asks for 16 bytes; ASVS 6.7.2 for 8. */
+export const WEBAUTHN_CHALLENGE_BYTES = 32;
+/** How long a registration may take (WebAuthn §15.1). */
+export const PASSKEY_REGISTRATION_TTL_MS = 5 * MINUTE;
 export const FACTOR_LABEL_MAX = 64;
+
+/** Challenge of a username-less passkey sign-in: as long as a browser waits for its user (WebAuthn §15.1: 5 to 10 min). */
+export const PASSKEY_CHALLENGE_TTL_MS = 5 * MINUTE;
+
+/** A set of recovery codes. 120 bits cannot be guessed, and are exactly 24 characters of Crockford's base32. */
+export const RECOVERY_CODES = { count: 10, bytes: 15 } as const;
+/** A typed recovery code longer than this is refused unread: 24 characters leave room for any grouping. */
+export const RECOVERY_CODE_TYPED_MAX = 256;
+
+/** Accounts that one browser's cookie remembers: a family's, and a cookie far below the 4096 bytes that fit. */
+export const DEVICE_COOKIE_ACCOUNTS = 5;
+/** A browser stays recognised half a year: longer than a season away, shorter than the life of a cookie (400 days). */
+export const DEVICE_COOKIE_TTL_MS = 180 * DAY;
 
 /** How new a proof must be for a sensitive action (RFC 9470 `max_age`). */
 export const FRESH_SECONDS = 300;
@@ -88,13 +136,28 @@ export const TOKEN_MAX_LENGTH = 4096;
 /** Clocks of two machines may differ by this much (`exp`, `iat` in the future). */
 export const CLOCK_TOLERANCE_SECONDS = 30;
 
+/** "Do not ask on this browser": off unless an operator wants it, and asked again at least every quarter of a year. */
+export const TRUSTED_BROWSER_DAYS = { default: 0, min: 0, max: 90 } as const;
+
 /** Confirmation link of a registration (SP 800-63B-4: codes by mail live at most a day). */
 export const VERIFY_LINK_TTL_MS = DAY;
+/** A mailed proof: long enough for a slow mail, short enough that an old mailbox holds none. */
+export const PROOF_LINK_TTL_MS = 15 * MINUTE;
+/** Passwords that may be tried with one mailed proof: as many as a pair has for free. A right one uses it up. */
+export const PROOF_ATTEMPTS = 5;
+/** How long a gate remembers a tried proof: a minute past the link's life, since a request that came in time may be slow. */
+export const PROOF_MEMORY_MS = PROOF_LINK_TTL_MS + MINUTE;
 
 /** Failures of one address (IPv4 /32, IPv6 /64) and of its surroundings (/24, /48) in a rolling window. */
 export const SOURCE_FAILURES = 20;
 export const NETWORK_FAILURES = 100;
 export const SOURCE_WINDOW_MS = 10 * MINUTE;
+/**
+ * Failed sign-ins by passkey alone, which name no address. Counted apart from passwords, so that whoever guesses those
+ * never closes this door to others of the same network.
+ */
+export const ASSERTIONS_FROM_SOURCE = 20;
+export const ASSERTIONS_FROM_NETWORK = 100;
 /** Failures of one email key from one source: some for free, then a wait that doubles (SP 800-63B-4 §3.2.2). */
 export const PAIR_FREE_FAILURES = 5;
 export const PAIR_FIRST_WAIT_MS = 30 * SECOND;
@@ -109,6 +172,12 @@ export const MAILS_TO_ADDRESS = 3;
 export const MAILS_FROM_SOURCE = 10;
 export const MAILS_FROM_NETWORK = 50;
 export const MAIL_WINDOW_MS = HOUR;
+/**
+ * Proofs mailed to one address in a rolling ten minutes. A link lives fifteen, so silence means that one with at least
+ * five minutes to live is in the mailbox already: whoever knows an address cannot use its owner's mails up.
+ */
+export const PROOFS_TO_ADDRESS = 3;
+export const PROOFS_TO_ADDRESS_WINDOW_MS = 10 * MINUTE;
 /** A try that never came back (crash, disconnect) counts as a failure this long. */
 export const RESERVATION_TTL_MS = 60 * SECOND;
 /** Gate rows past their use are dropped at most this often, by the write that comes next. */

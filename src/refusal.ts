@@ -8,7 +8,7 @@ export type Refusal =
   | { refused: "body_too_large" }
   | { refused: "unknown_route" }
   | { refused: "unknown_session" }
-  | { refused: "unknown_pending_factor" }
+  | { refused: "unknown_pending_factor" | "unknown_factor" | "unknown_browser" }
   | { refused: "wrong_method"; allow: string[] }
   | { refused: "wrong_host" }
   | { refused: "plain_http" }
@@ -16,17 +16,24 @@ export type Refusal =
   | { refused: "unknown_email" | "wrong_password" | "account_not_active" | "wrong_step_up_password" }
   | { refused: "verdict_overtaken" }
   | { refused: "source_throttled" | "network_throttled" | "pair_throttled"; retryAfterSeconds: number }
-  | { refused: "second_factor_budget_spent"; retryAfterSeconds: number }
+  | { refused: "second_factor_budget_spent" | "factor_kind_closed"; retryAfterSeconds: number }
+  | { refused: "mailbox_unproven" }
   | { refused: "challenge_forged" | "challenge_expired" | "challenge_unknown" }
   | { refused: "challenge_exhausted" | "challenge_overtaken" }
-  | { refused: "wrong_code" | "replayed_code"; attemptsRemaining: number }
+  | { refused: "enrolment_forged" | "enrolment_unknown" }
+  | { refused: "wrong_code" | "replayed_code" | "wrong_recovery_code"; attemptsRemaining: number }
+  | { refused: "wrong_assertion" | "sign_count_fell"; attemptsRemaining?: number }
+  | { refused: "assertion_unnamed" | "assertion_replayed" | "user_verification_unproven" }
+  | { refused: "registration_unknown" | "registration_wrong" | "credential_known" }
   | { refused: "access_token_missing" | "access_token_invalid" | "session_ended" }
   | { refused: "proof_too_old"; acr: "aal1" | "aal2"; maxAgeSeconds: number }
   | { refused: "refresh_token_forged" | "refresh_token_unknown" | "refresh_token_expired" }
-  | { refused: "refresh_token_lost" | "refresh_token_reused" }
+  | { refused: "refresh_token_lost" | "refresh_token_reused" | "session_below_policy" }
   | { refused: "weak_password"; reason: PasswordWeakness }
   | { refused: "link_forged" | "link_expired" | "link_used" | "link_wrong_password" }
+  | { refused: "proof_used" }
   | { refused: "factor_limit" }
+  | { refused: "last_factor" | "second_factor_required" | "factor_kind_not_accepted" }
   | { refused: "no_hash_place"; retryAfterSeconds: number }
   | { refused: "store_unavailable"; store: string }
   | { refused: "misconfigured" | "fault" };
