@@ -1,7 +1,9 @@
 import {
+  completed,
   createKeyRingRecord,
   type KeyRing,
   type KeyRingRecord,
+  missingPurposes,
   openKeyRing,
   sealRecord,
   unsealRecord,
@@ -22,10 +24,11 @@ interface KeyRingCopy {
 }
 
 const COPY_NAME = "key-ring";
+const READ = "SELECT version, sealed FROM key_ring WHERE id = 1";
 
 /**
- * Reads the key ring, and makes it on first need. An instance is the memory of one isolate: it believes a ring until
- * its `validUntil`, and never goes back to an older version than it has seen.
+ * Reads the key ring, makes it on first need, and completes one that an earlier version made. An instance is the memory
+ * of one isolate: it believes a ring until its `validUntil`, and never goes back to an older version than it has seen.
  */
 export class KeyRingStore {
   #roots: RootSecret[];
@@ -50,7 +53,7 @@ export class KeyRingStore {
 
   /** Writes the KV copy anew from D1. For the cron trigger alone: a request that wrote it could revive an old ring. */
   async publishCopy(bindings: KeyRingBindings, now: number): Promise<void> {
-    const record = await this.#readRecord(bindings.DB);
+    const record = await this.#readRecord(bindings.DB, now);
     if (!record) return;
     const copy = { version: record.version, validUntil: validUntil(now) };
     const sealed = await sealRecord(record, this.#writingRoot(), placeOfCopy(copy));
@@ -62,7 +65,8 @@ export class KeyRingStore {
       const copy = await kv.get<KeyRingCopy>(COPY_NAME, "json");
       if (!copy || copy.validUntil <= now || copy.version < this.#newestVersion) return undefined;
       const record = await unsealRecord(copy.sealed, this.#roots, placeOfCopy(copy));
-      return record && (await openKeyRing(record, Math.min(copy.validUntil, validUntil(now))));
+      if (!record || missingPurposes(record).length > 0) return undefined;
+      return await openKeyRing(record, Math.min(copy.validUntil, validUntil(now)));
     } catch {
       // A copy is a convenience: whatever is wrong with it, the authority is asked.
       return undefined;
@@ -70,12 +74,30 @@ export class KeyRingStore {
   }
 
   async #fromRecord(db: D1Database, now: number): Promise<KeyRing> {
-    const record = (await this.#readRecord(db)) ?? (await this.#createRecord(db, now));
+    const record = (await this.#readRecord(db, now)) ?? (await this.#createRecord(db, now));
     return openKeyRing(record, validUntil(now));
   }
 
-  async #readRecord(db: D1Database): Promise<KeyRingRecord | undefined> {
-    return this.#unseal(await db.prepare("SELECT version, sealed FROM key_ring WHERE id = 1").first<Stored>());
+  async #readRecord(db: D1Database, now: number): Promise<KeyRingRecord | undefined> {
+    const record = await this.#unseal(await db.prepare(READ).first<Stored>());
+    return record && missingPurposes(record).length > 0 ? this.#completeRecord(db, record, now) : record;
+  }
+
+  /**
+   * Adds the keys that the record lacks, if it is still the one that was read, then reads back: of ten isolates that
+   * arrive at once, one wins and all use its keys.
+   */
+  async #completeRecord(db: D1Database, record: KeyRingRecord, now: number): Promise<KeyRingRecord> {
+    const next = completed(record, now);
+    const sealed = await sealRecord(next, this.#writingRoot(), placeOfRecord(next.version));
+    const update = "UPDATE key_ring SET version = ?, sealed = ? WHERE id = 1 AND version = ?";
+    const [, kept] = await db.batch<Stored>([
+      db.prepare(update).bind(next.version, sealed, record.version),
+      db.prepare(READ),
+    ]);
+    const stored = await this.#unseal(kept?.results[0] ?? null);
+    if (!stored || missingPurposes(stored).length > 0) throw new Error("the key ring changed while it was completed");
+    return stored;
   }
 
   /**
@@ -87,10 +109,7 @@ export class KeyRingStore {
     const sealed = await sealRecord(record, this.#writingRoot(), placeOfRecord(record.version));
     const insert =
       "INSERT INTO key_ring (id, version, sealed) SELECT 1, ?, ? WHERE NOT EXISTS (SELECT 1 FROM users) ON CONFLICT DO NOTHING";
-    const [, kept] = await db.batch<Stored>([
-      db.prepare(insert).bind(record.version, sealed),
-      db.prepare("SELECT version, sealed FROM key_ring WHERE id = 1"),
-    ]);
+    const [, kept] = await db.batch<Stored>([db.prepare(insert).bind(record.version, sealed), db.prepare(READ)]);
     const stored = await this.#unseal(kept?.results[0] ?? null);
     if (!stored) throw new Error("there are accounts but no key ring: restore the key_ring table");
     return stored;

@@ -3,10 +3,14 @@ import { KEY_RING_TTL_MS } from "../policy.ts";
 import type { RootSecret } from "./root-secret.ts";
 import { type DataKey, seal, unseal } from "./seal.ts";
 
-/** What a symmetric key is for. No key serves two purposes, so nothing made for one can be passed off as another. */
-export type DataKeyPurpose = "seal" | "challenge" | "refresh" | "link" | "pepper" | "digest";
+/** Purposes of the first version. A record without one of them is damaged: a new pepper would make every hash wrong. */
+const FIRST_PURPOSES = ["seal", "challenge", "refresh", "link", "pepper", "digest"] as const;
+/** Purposes that came later: a record of an earlier version is completed with them. */
+const LATER_PURPOSES = ["recovery", "handle", "assertion"] as const;
 
-const DATA_KEY_PURPOSES: readonly DataKeyPurpose[] = ["seal", "challenge", "refresh", "link", "pepper", "digest"];
+/** What a symmetric key is for. No key serves two purposes, so nothing made for one can be passed off as another. */
+export type DataKeyPurpose = (typeof FIRST_PURPOSES | typeof LATER_PURPOSES)[number];
+
 const ENCRYPTING: ReadonlySet<DataKeyPurpose> = new Set(["seal", "link"]);
 
 /** A public signing key as the JWKS shows it. */
@@ -50,14 +54,22 @@ export async function createKeyRingRecord(now: number): Promise<KeyRingRecord> {
     version: 1,
     epoch: 1,
     signing: [{ kid, state: "active", createdAt: now, jwk: jwk as JsonWebKey }],
-    data: DATA_KEY_PURPOSES.map((purpose) => ({
-      id: 1,
-      purpose,
-      state: "active",
-      createdAt: now,
-      secret: base64url.encode(crypto.getRandomValues(new Uint8Array(32))),
-    })),
+    data: [...FIRST_PURPOSES, ...LATER_PURPOSES].map((purpose) => newDataKey(purpose, now)),
   };
+}
+
+/** What a record lacks that an earlier version made, before these purposes existed. */
+export function missingPurposes({ data }: KeyRingRecord): DataKeyPurpose[] {
+  return LATER_PURPOSES.filter((purpose) => data.every((key) => key.purpose !== purpose));
+}
+
+/**
+ * The next version of a record, with a random key for each purpose that it lacks. Every key it has stays, and so does
+ * its epoch: nothing that was made before becomes unreadable. Whether it becomes *the* ring is decided by the store.
+ */
+export function completed(record: KeyRingRecord, now: number): KeyRingRecord {
+  const added = missingPurposes(record).map((purpose) => newDataKey(purpose, now));
+  return { ...record, version: record.version + 1, data: [...record.data, ...added] };
 }
 
 /** Seals a record under the root secret. `place` keeps a KV copy from being read as the record and the reverse. */
@@ -110,6 +122,11 @@ export async function openKeyRing(record: KeyRingRecord, validUntil: number): Pr
 /** Until when a ring read at `now` may be believed. */
 export function validUntil(now: number): number {
   return now + KEY_RING_TTL_MS;
+}
+
+function newDataKey(purpose: DataKeyPurpose, now: number): KeyRingRecord["data"][number] {
+  const secret = base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
+  return { id: 1, purpose, state: "active", createdAt: now, secret };
 }
 
 async function wrappingKey(root: RootSecret): Promise<CryptoKey> {

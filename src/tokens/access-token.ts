@@ -2,24 +2,7 @@ import { type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { ACCESS_TOKEN_TTL_SECONDS, CLOCK_TOLERANCE_SECONDS } from "../policy.ts";
 import { isCompactJws } from "./compact-form.ts";
-
-/** When each factor was last proven, epoch seconds. Names are RFC 8176 values. */
-export interface FactorTimes {
-  pwd?: number;
-  otp?: number;
-}
-
-/** Authentication context class: how strong a sign-in is. */
-export type Acr = "aal1" | "aal2";
-
-/** What a token says about the sign-in behind it (RFC 9068 §2.2.1). */
-export interface ProofClaims {
-  acr: Acr;
-  amr: string[];
-  /** Last proof by the user, epoch seconds. A refresh never moves it. */
-  auth_time: number;
-  factors: FactorTimes;
-}
+import { type Acr, describeProof, type FactorTimes, type Proof, type ProofClaims } from "./proof.ts";
 
 /** Who the token is for and of which session. */
 export interface AccessTokenSubject {
@@ -27,7 +10,7 @@ export interface AccessTokenSubject {
   sessionId: string;
   audience: string;
   roles: string[];
-  factors: FactorTimes;
+  factors: Proof;
 }
 
 /** A verified access token of our own. */
@@ -35,14 +18,6 @@ export interface AccessToken extends ProofClaims {
   accountId: string;
   sessionId: string;
   roles: string[];
-}
-
-/** Derives `acr`, `amr` and `auth_time` from the factors that were proven: nothing else may claim a level. */
-export function describeProof(factors: FactorTimes): ProofClaims {
-  const times = Object.values(factors);
-  const acr = times.length > 1 ? "aal2" : "aal1";
-  const amr = [...Object.keys(factors).sort(pwdFirst), ...(acr === "aal2" ? ["mfa"] : [])];
-  return { acr, amr, auth_time: Math.max(...times), factors };
 }
 
 /** Signs an access token (RFC 9068 profile, ES256). `now` in epoch milliseconds, `ttlSeconds` its whole life. */
@@ -127,8 +102,4 @@ function accessTokenOf(claims: Record<string, unknown>): AccessToken {
     auth_time: claims.auth_time as number,
     factors: claims.factors as FactorTimes,
   };
-}
-
-function pwdFirst(a: string, b: string): number {
-  return Number(b === "pwd") - Number(a === "pwd");
 }

@@ -5,6 +5,8 @@ import { seal, unseal } from "../keys/seal.ts";
 export interface LinkPayloads {
   /** The address and the hash of a registration: nothing is stored until both link and password come back. */
   register: { email: string; password: string };
+  /** That somebody reads the mailbox of this email key. The id is what its gate counts. */
+  proof: { id: string; emailKey: string };
 }
 
 /** Why a link does not open. */

@@ -1,20 +1,15 @@
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { usersOf } from "../../src/directory/users.ts";
 import worker from "../../src/index.ts";
-import { createKeyRingRecord, type KeyRingRecord, sealRecord } from "../../src/keys/key-ring.ts";
+import { createKeyRingRecord } from "../../src/keys/key-ring.ts";
 import { KeyRingStore } from "../../src/keys/key-ring-store.ts";
 import { KEY_RING_TTL_MS } from "../../src/policy.ts";
 import { countingBindings } from "../support/counting.ts";
 import { call, logIn, newGuardedPerson, roots, signIn } from "../support/in-worker.ts";
+import { addSomeone, storeRing } from "../support/stored-ring.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
-
-async function store(record: KeyRingRecord): Promise<void> {
-  const sealed = await sealRecord(record, roots()[0] ?? new Uint8Array(), `record:${record.version}`);
-  await env.DB.prepare("INSERT OR REPLACE INTO key_ring VALUES (1, ?, ?)").bind(record.version, sealed).run();
-}
 
 describe("the key ring", () => {
   beforeEach(async () => {
@@ -81,11 +76,11 @@ describe("the key ring", () => {
 
   it("never goes back to an older copy than it has seen", async () => {
     const old = await createKeyRingRecord(NOW);
-    await store(old);
+    await storeRing(old);
     const keys = new KeyRingStore(roots());
     await keys.publishCopy(env, NOW + KEY_RING_TTL_MS);
     const renewed = { ...(await createKeyRingRecord(NOW)), version: 2, epoch: 2 };
-    await store(renewed);
+    await storeRing(renewed);
     await env.KV.put("set-aside", (await env.KV.get("key-ring")) ?? "");
     await env.KV.delete("key-ring");
     expect((await keys.current(env, NOW)).version).toBe(2);
@@ -96,13 +91,13 @@ describe("the key ring", () => {
   it("is believed in memory no longer than its time: a change reaches every isolate within five minutes", async () => {
     const keys = new KeyRingStore(roots());
     const before = await keys.current(env, NOW);
-    await store({ ...(await createKeyRingRecord(NOW)), version: 2, epoch: 2 });
+    await storeRing({ ...(await createKeyRingRecord(NOW)), version: 2, epoch: 2 });
     expect((await keys.current(env, NOW + KEY_RING_TTL_MS - 1)).signing.kid).toBe(before.signing.kid);
     expect((await keys.current(env, NOW + KEY_RING_TTL_MS)).epoch).toBe(2);
   });
 
   it("is not brought back to an older version by a read that was slower than another", async () => {
-    await store(await createKeyRingRecord(NOW));
+    await storeRing(await createKeyRingRecord(NOW));
     const keys = new KeyRingStore(roots());
     const slow = Promise.withResolvers<void>();
     const DB = {
@@ -116,7 +111,7 @@ describe("the key ring", () => {
     } as unknown as D1Database;
     const older = keys.current({ ...env, DB }, NOW);
     await scheduler.wait(20);
-    await store({ ...(await createKeyRingRecord(NOW)), version: 2, epoch: 2 });
+    await storeRing({ ...(await createKeyRingRecord(NOW)), version: 2, epoch: 2 });
     expect((await keys.current(env, NOW)).version).toBe(2);
     slow.resolve();
     expect((await older).version).toBe(2);
@@ -124,14 +119,7 @@ describe("the key ring", () => {
   });
 
   it("is not made anew where there are accounts: it was lost, and the answer is to restore it", async () => {
-    const user = {
-      id: crypto.randomUUID(),
-      email: "a@example.com",
-      emailKey: "a@example.com",
-      password: "",
-      createdAt: NOW,
-    };
-    await usersOf(env.DB).add(user);
+    await addSomeone();
     await expect((async () => await new KeyRingStore(roots()).current(env, NOW))()).rejects.toThrow(
       "restore the key_ring",
     );

@@ -2,10 +2,12 @@ import { randomBytes } from "node:crypto";
 import { calculateJwkThumbprint, type JWK } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
+  completed,
   createKeyRingRecord,
   type DataKeyPurpose,
   type KeyRing,
   type KeyRingRecord,
+  missingPurposes,
   openKeyRing,
   sealRecord,
   unsealRecord,
@@ -14,7 +16,9 @@ import {
 import type { RootSecret } from "../../../src/keys/root-secret.ts";
 import { NOW } from "../support/rings.ts";
 
-const PURPOSES: DataKeyPurpose[] = ["seal", "challenge", "refresh", "link", "pepper", "digest"];
+const FIRST: DataKeyPurpose[] = ["seal", "challenge", "refresh", "link", "pepper", "digest"];
+const LATER: DataKeyPurpose[] = ["recovery", "handle", "assertion"];
+const PURPOSES = [...FIRST, ...LATER];
 const newRoot = (): RootSecret => new Uint8Array(randomBytes(32));
 
 let record: KeyRingRecord;
@@ -42,6 +46,45 @@ describe("a first key ring", () => {
 
   it("is believed for five minutes", () => {
     expect(ring.validUntil).toBe(NOW + 300_000);
+  });
+});
+
+describe("a ring of an earlier version", () => {
+  const without = (...purposes: DataKeyPurpose[]): KeyRingRecord => ({
+    ...record,
+    version: 4,
+    epoch: 3,
+    data: record.data.filter(({ purpose }) => !purposes.includes(purpose)),
+  });
+
+  it("lacks the purposes that came later, and a new one lacks nothing", () => {
+    expect(missingPurposes(record)).toEqual([]);
+    expect(missingPurposes(without(...LATER))).toEqual(LATER);
+    expect(missingPurposes(without("handle"))).toEqual(["handle"]);
+  });
+
+  it("gets a random key for each of them, and keeps all it has", () => {
+    const [older, later] = [without(...LATER), NOW + 1000];
+    const next = completed(older, later);
+    expect(missingPurposes(next)).toEqual([]);
+    expect({ ...next, data: next.data.slice(0, FIRST.length) }).toEqual({ ...older, version: 5 });
+    const added = next.data.slice(FIRST.length);
+    expect(added).toEqual(
+      LATER.map((purpose) => ({ id: 1, purpose, state: "active", createdAt: later, secret: expect.any(String) })),
+    );
+    expect(added.every(({ secret }) => Buffer.from(secret, "base64url").length === 32)).toBe(true);
+    expect(new Set(next.data.map(({ secret }) => secret)).size).toBe(PURPOSES.length);
+    expect(completed(older, later).data.at(-1)?.secret).not.toBe(next.data.at(-1)?.secret);
+  });
+
+  it("gets no second key for a purpose that it has", () => {
+    const next = completed(without("handle"), NOW);
+    expect(next.data.map(({ purpose }) => purpose).toSorted()).toEqual(PURPOSES.toSorted());
+  });
+
+  it("is not given a key that every version had: that one was lost, and a new one would hide it", () => {
+    expect(missingPurposes(without("pepper", "assertion"))).toEqual(["assertion"]);
+    expect(completed(without("pepper", "assertion"), NOW).data.map(({ purpose }) => purpose)).not.toContain("pepper");
   });
 });
 

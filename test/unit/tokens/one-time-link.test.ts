@@ -45,6 +45,14 @@ describe("a one-time link", () => {
     expect(await openLink(ring, "register", change(link), NOW)).toBe("link_forged");
   });
 
+  it("carries a mailed proof, which opens as nothing else", async () => {
+    const payload = { id: "4b7d7e0c-5c0e-4a53-9d1f-1f2a1c6f9b52", emailKey: "ada@example.com" };
+    const proof = await sealLink(ring, "proof", payload, NOW + DAY);
+    expect(await openLink(ring, "proof", proof, NOW)).toEqual(payload);
+    expect(await openLink(ring, "register", proof, NOW)).toBe("link_forged");
+    expect(await openLink(ring, "proof", link, NOW)).toBe("link_forged");
+  });
+
   it("does not open in another service", async () => {
     expect(await openLink(await newRing(), "register", link, NOW)).toBe("link_forged");
   });
