@@ -15,15 +15,16 @@ export const ROOMS: Record<string, string[]> = {
   log: [],
   globals: [],
   config: ["policy"],
+  "strict-json": ["policy"],
   service: BELOW_FLOWS,
   app: ["http", "service", "config", "log"],
   index: ["app", "service", "account/account-object.ts", "gate/gate-object.ts"],
-  ...Object.fromEntries(PLAIN.map((room) => [room, [...PLAIN, "policy", "refusal"]])),
+  ...Object.fromEntries(PLAIN.map((room) => [room, [...PLAIN, "policy", "refusal", "strict-json"]])),
   account: ["factors", "keys", "tokens", "policy", "refusal"],
   gate: ["factors", "keys", "tokens", "policy", "refusal"],
   ...Object.fromEntries(STORED.map((room) => [room, ["policy", "refusal", "keys"]])),
   flows: [...BELOW_FLOWS, "service"],
-  http: ["flows", "policy", "refusal", "log"],
+  http: ["flows", "policy", "refusal", "log", "strict-json"],
   sdk: [],
 };
 
@@ -38,6 +39,8 @@ const PACKAGES: Record<string, string[]> = {
   jose: ["keys", "tokens", "passwords"],
   "@noble/hashes": [...PLAIN, "account", "gate"],
   "@phi-ag/argon2": ["passwords/password-hash.ts"],
+  // Sixty milliseconds to evaluate: it waits for the first passkey.
+  "@simplewebauthn/server": ["factors/passkey.ts"],
   "node:crypto": [...PLAIN, "account", "gate"],
   // The runtime's own classes: everything else can be tested without it.
   "cloudflare:workers": ["account/account-object.ts", "gate/gate-object.ts"],

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseStrictJson } from "../../../src/http/strict-json.ts";
-import { quickest } from "../support/timing.ts";
+import { parseStrictJson } from "../../src/strict-json.ts";
+import { quickest } from "./support/timing.ts";
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 const withMembers = (count: number) =>

@@ -1,4 +1,4 @@
-import { BODY_MAX_DEPTH, BODY_MAX_MEMBERS } from "../policy.ts";
+import { BODY_MAX_DEPTH, BODY_MAX_MEMBERS } from "./policy.ts";
 
 /** What a scan found wrong with a JSON text before it was parsed. */
 export type JsonDefect = "duplicate_member" | "too_deep" | "too_many_members" | "not_json";
