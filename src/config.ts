@@ -2,8 +2,10 @@ import {
   ACCESS_TOKEN_TTL_SECONDS,
   PASSWORD_MAX,
   PASSWORD_MIN,
+  PASSWORD_MIN_WITH_FACTOR,
   REMEMBERED_LIFETIMES,
   SESSION_LIFETIMES,
+  TRUSTED_BROWSER_DAYS,
 } from "./policy.ts";
 
 /** How mail leaves this deployment. */
@@ -19,6 +21,14 @@ export interface SessionSettings {
   factorMaxAgeMs: number;
 }
 
+/** For whom passkeys are made (WebAuthn L3 §5.4.2): a change of `id` makes all of them useless. */
+export interface RelyingParty {
+  id: string;
+  name: string;
+  /** Origins whose pages may use the passkeys. */
+  origins: string[];
+}
+
 /** Everything an operator can set, read once and complete. */
 export interface Config {
   /** Origin of this service, without a trailing slash. */
@@ -26,8 +36,13 @@ export interface Config {
   isLocal: boolean;
   appName: string;
   profile: "standard" | "nist";
-  /** Only `optional` so far: a stricter value must stop the service rather than be ignored. */
-  secondFactor: "optional";
+  /** `passkey`: required, and nothing else counts as one. */
+  secondFactor: "optional" | "required" | "passkey";
+  /** How long a browser may be trusted with the password alone; 0: never. */
+  trustedBrowserDays: number;
+  relyingParty: RelyingParty;
+  /** What `/.well-known/webauthn` lists (WebAuthn L3 §5.11): empty unless an origin lies outside the relying party's domain. */
+  relatedOrigins: string[];
   passwordMin: number;
   registration: "open" | "closed";
   allowedOrigins: ReadonlySet<string>;
@@ -53,29 +68,28 @@ export function parseConfig(env: object): Config | { problems: string[] } {
 }
 
 /** Settings of the contract that nothing here obeys yet. Ignored, each would promise more than it does. */
-const NOT_YET = [
-  "AUDIENCES",
-  "CLIENTS",
-  "TRUSTED_BROWSER_DAYS",
-  "TWO_PERSON_RESET",
-  "ADMIN_FACTOR",
-  "BREACH_CHECK_URL",
-];
+const NOT_YET = ["AUDIENCES", "CLIENTS", "TWO_PERSON_RESET", "ADMIN_FACTOR", "BREACH_CHECK_URL"];
 
 function readConfig(settings: Settings): Config {
   const issuer = readIssuer(settings);
   const isLocal = new URL(issuer).hostname === "localhost";
   const profile = settings.oneOf("PROFILE", ["standard", "nist"], "standard");
   const sessions = readSessions(settings, profile);
+  const secondFactor = settings.oneOf("SECOND_FACTOR", ["optional", "required", "passkey"], "optional");
+  const appName = settings.text("APP_NAME", "Sallyport");
+  const relyingParty = readRelyingParty(settings, issuer, appName);
   return {
     issuer,
     isLocal,
-    appName: settings.text("APP_NAME", "Sallyport"),
+    appName,
     profile,
-    secondFactor: settings.oneOf("SECOND_FACTOR", ["optional"], "optional"),
-    passwordMin: settings.number("PASSWORD_MIN", PASSWORD_MIN[profile], PASSWORD_MIN[profile], PASSWORD_MAX / 2),
+    secondFactor,
+    trustedBrowserDays: readTrustedBrowserDays(settings),
+    relyingParty,
+    relatedOrigins: relatedOriginsOf(relyingParty),
+    passwordMin: readPasswordMin(settings, profile, secondFactor),
     registration: settings.oneOf("REGISTRATION", ["open", "closed"], "open"),
-    allowedOrigins: new Set([issuer, ...settings.list("ALLOWED_ORIGINS").map((value) => readOrigin(settings, value))]),
+    allowedOrigins: new Set([issuer, ...readOrigins(settings, "ALLOWED_ORIGINS")]),
     accessTokenTtlSeconds: readAccessTokenTtl(settings),
     sessions,
     rememberedSessions: profile === "standard" ? remembered(sessions) : sessions,
@@ -88,20 +102,65 @@ const PLACEHOLDER_ISSUER = "https://issuer.invalid";
 
 function readIssuer(settings: Settings): string {
   const value = settings.text("ISSUER", "");
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  const secure = url?.protocol === "https:" || (url?.protocol === "http:" && url.hostname === "localhost");
-  if (url && secure && url.origin === value) return value;
+  if (isSecureOrigin(value)) return value;
   settings.problem("ISSUER", "must be the origin of this service, such as https://auth.example.com, without a path");
   return PLACEHOLDER_ISSUER;
 }
 
-function readOrigin(settings: Settings, value: string): string {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  const secure = url?.protocol === "https:" || url?.hostname === "localhost";
-  if (!url || !secure || url.origin !== value || value.includes("*")) {
-    settings.problem("ALLOWED_ORIGINS", `must list exact origins separated by commas; "${value}" is not one`);
+function readOrigins(settings: Settings, name: string): string[] {
+  const origins = settings.list(name);
+  for (const value of origins.filter((origin) => !isSecureOrigin(origin) || origin.includes("*"))) {
+    settings.problem(name, `must list exact origins separated by commas; "${value}" is not one`);
   }
-  return value;
+  return origins;
+}
+
+/** An origin and nothing beside it, over HTTPS or on localhost. */
+function isSecureOrigin(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const secure = url?.protocol === "https:" || (url?.protocol === "http:" && url.hostname === "localhost");
+  return secure && url?.origin === value;
+}
+
+function readRelyingParty(settings: Settings, issuer: string, name: string): RelyingParty {
+  const host = new URL(issuer).hostname;
+  const id = settings.text("RP_ID", host);
+  if (!isRelyingPartyOf(id, host)) {
+    settings.problem(
+      "RP_ID",
+      "must be the issuer's host name or a domain above it, such as example.com; never an IP address",
+    );
+  }
+  const origins = readOrigins(settings, "PASSKEY_ORIGINS");
+  return { id, name, origins: origins.length > 0 ? [...new Set(origins)] : [issuer] };
+}
+
+/**
+ * Whether passkeys of pages on `host` may be bound to `id` (WebAuthn L3 §5.1.3). One label alone is a public suffix,
+ * unless it is the host itself or localhost; longer suffixes are known to browsers, which refuse them.
+ */
+function isRelyingPartyOf(id: string, host: string): boolean {
+  const labels = id.split(".");
+  const isName = labels.every((label) => /^[a-z0-9_-]+$/.test(label)) && !/^\d+$/.test(labels.at(-1) ?? "");
+  return isName && isWithin(host, id) && (labels.length > 1 || id === host || id === "localhost");
+}
+
+function relatedOriginsOf({ id, origins }: RelyingParty): string[] {
+  return origins.every((origin) => URL.canParse(origin) && isWithin(new URL(origin).hostname, id)) ? [] : origins;
+}
+
+function isWithin(host: string, domain: string): boolean {
+  return host === domain || host.endsWith(`.${domain}`);
+}
+
+function readPasswordMin(settings: Settings, profile: Config["profile"], secondFactor: Config["secondFactor"]): number {
+  const floor = secondFactor === "optional" ? PASSWORD_MIN[profile] : PASSWORD_MIN_WITH_FACTOR;
+  return settings.number("PASSWORD_MIN", floor, floor, PASSWORD_MAX / 2);
+}
+
+function readTrustedBrowserDays(settings: Settings): number {
+  const { default: usual, min, max } = TRUSTED_BROWSER_DAYS;
+  return settings.number("TRUSTED_BROWSER_DAYS", usual, min, max);
 }
 
 function readAccessTokenTtl(settings: Settings): number {

@@ -1,4 +1,5 @@
 import type { KeyRing } from "../keys/key-ring.ts";
+import { emailDigest, keyedDigest } from "../keys/keyed-digest.ts";
 import { GATE_SHARDS } from "../policy.ts";
 import type { ClientNetwork } from "./network.ts";
 import type { SubjectKind } from "./windows.ts";
@@ -7,6 +8,8 @@ import type { SubjectKind } from "./windows.ts";
 export interface Subject {
   kind: SubjectKind;
   key: string;
+  /** Counted with the others, but what was counted before does not refuse this try. */
+  onlyCounted?: true;
 }
 
 /** Subjects that are counted together, and the shard that counts them. */
@@ -21,34 +24,68 @@ export async function sourceGate(ring: KeyRing, { source, network }: ClientNetwo
     { kind: "source", key: `source:${source}` },
     { kind: "network", key: `network:${network}` },
   ];
-  return { shard: shardOf(await keyedDigest(ring, `network:${network}`)), subjects };
+  return { shard: await networkShard(ring, network), subjects };
 }
 
-/** An email key, known or not, tried from one client. */
-export async function emailGate(ring: KeyRing, emailKey: string, { source }: ClientNetwork): Promise<GateRequest> {
-  const digest = await keyedDigest(ring, `email:${emailKey}`);
-  return { shard: shardOf(digest), subjects: [{ kind: "pair", key: `pair:${digest}:${source}` }] };
+/**
+ * A sign-in by passkey alone, which names no address. Its own failures refuse it and nothing else does, so that guessed
+ * passwords never close it; but each of its failures is one of the client, too.
+ */
+export async function assertionGate(ring: KeyRing, client: ClientNetwork): Promise<GateRequest> {
+  const { shard, subjects } = await sourceGate(ring, client);
+  const own: Subject[] = [
+    { kind: "assertions_from_source", key: `assertions-from:${client.source}` },
+    { kind: "assertions_from_network", key: `assertions-from:${client.network}` },
+  ];
+  return { shard, subjects: [...own, ...subjects.map(onlyCounted)] };
+}
+
+/**
+ * An email key, known or not, tried from one client. A browser that its account recognises (`browserId`, of a device
+ * cookie that was verified for this account) has a bucket of its own, wherever it is. With a mailed proof (`proofId`, of a link that
+ * was opened and names this email key) the attempts of the proof stand in for the waits of the pair.
+ */
+export async function emailGate(
+  ring: KeyRing,
+  emailKey: string,
+  { source }: ClientNetwork,
+  browserId?: string,
+  proofId?: string,
+): Promise<GateRequest> {
+  const digest = await emailDigest(ring, emailKey);
+  const bucket = browserId === undefined ? source : `browser:${browserId}`;
+  const pair: Subject = { kind: "pair", key: `pair:${digest}:${bucket}` };
+  const proof: Subject = { kind: "proof", key: `proof:${proofId}` };
+  return { shard: shardOf(digest), subjects: proofId === undefined ? [pair] : [proof, onlyCounted(pair)] };
 }
 
 /** Mails that one client asks for, and its surroundings. */
 export async function mailsFromSourceGate(ring: KeyRing, { source, network }: ClientNetwork): Promise<GateRequest> {
-  const shard = shardOf(await keyedDigest(ring, `network:${network}`));
   const subjects: Subject[] = [
     { kind: "mails_from_source", key: `mails-from:${source}` },
     { kind: "mails_from_network", key: `mails-from:${network}` },
   ];
-  return { shard, subjects };
+  return { shard: await networkShard(ring, network), subjects };
 }
 
 /** Mails to one address, whoever asks for them. */
 export async function mailsToAddressGate(ring: KeyRing, emailKey: string): Promise<GateRequest> {
-  const digest = await keyedDigest(ring, `email:${emailKey}`);
+  const digest = await emailDigest(ring, emailKey);
   return { shard: shardOf(digest), subjects: [{ kind: "mails_to_address", key: `mails-to:${digest}` }] };
 }
 
-async function keyedDigest(ring: KeyRing, text: string): Promise<string> {
-  const mac = await crypto.subtle.sign("HMAC", ring.active("digest").key, new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(mac).subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** Proofs mailed to one address, counted by themselves: no other mail may stand in the way of a sign-in. */
+export async function proofMailGate(ring: KeyRing, emailKey: string): Promise<GateRequest> {
+  const digest = await emailDigest(ring, emailKey);
+  return { shard: shardOf(digest), subjects: [{ kind: "proofs_to_address", key: `proofs-to:${digest}` }] };
+}
+
+function onlyCounted(subject: Subject): Subject {
+  return { ...subject, onlyCounted: true };
+}
+
+async function networkShard(ring: KeyRing, network: string): Promise<string> {
+  return shardOf(await keyedDigest(ring, `network:${network}`));
 }
 
 function shardOf(digest: string): string {

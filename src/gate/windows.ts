@@ -1,4 +1,6 @@
 import {
+  ASSERTIONS_FROM_NETWORK,
+  ASSERTIONS_FROM_SOURCE,
   MAIL_WINDOW_MS,
   MAILS_FROM_NETWORK,
   MAILS_FROM_SOURCE,
@@ -8,30 +10,50 @@ import {
   PAIR_FORGET_MS,
   PAIR_FREE_FAILURES,
   PAIR_MAX_WAIT_MS,
+  PROOF_ATTEMPTS,
+  PROOF_MEMORY_MS,
+  PROOFS_TO_ADDRESS,
+  PROOFS_TO_ADDRESS_WINDOW_MS,
   SOURCE_FAILURES,
   SOURCE_WINDOW_MS,
 } from "../policy.ts";
 
 /**
  * Which rule counts a subject: failures of a client (`source`), of its surroundings (`network`), of one email key tried
- * from one client (`pair`); mails asked for by a client, by its surroundings, and mails to one address.
+ * from one client or browser (`pair`); failed sign-ins by passkey alone, of a client and of its surroundings; tries with
+ * one mailed proof; mails asked for by a client, by its surroundings, and mails to one address, proofs apart.
  */
 export type SubjectKind = RollingKind | "pair";
 
-type RollingKind = "source" | "network" | "mails_from_source" | "mails_from_network" | "mails_to_address";
+type RollingKind =
+  | "source"
+  | "network"
+  | "assertions_from_source"
+  | "assertions_from_network"
+  | "proof"
+  | "mails_from_source"
+  | "mails_from_network"
+  | "mails_to_address"
+  | "proofs_to_address";
 
 /** What was counted of a subject: the moments that may still count (epoch milliseconds), and how many came in a row. */
 export interface FailureWindow {
   failures: number[];
   inARow: number;
+  /** Of a proof: a right password came with it. */
+  usedUp?: true;
 }
 
 const ROLLING: Record<RollingKind, { limit: number; windowMs: number }> = {
   source: { limit: SOURCE_FAILURES, windowMs: SOURCE_WINDOW_MS },
   network: { limit: NETWORK_FAILURES, windowMs: SOURCE_WINDOW_MS },
+  assertions_from_source: { limit: ASSERTIONS_FROM_SOURCE, windowMs: SOURCE_WINDOW_MS },
+  assertions_from_network: { limit: ASSERTIONS_FROM_NETWORK, windowMs: SOURCE_WINDOW_MS },
+  proof: { limit: PROOF_ATTEMPTS, windowMs: PROOF_MEMORY_MS },
   mails_from_source: { limit: MAILS_FROM_SOURCE, windowMs: MAIL_WINDOW_MS },
   mails_from_network: { limit: MAILS_FROM_NETWORK, windowMs: MAIL_WINDOW_MS },
   mails_to_address: { limit: MAILS_TO_ADDRESS, windowMs: MAIL_WINDOW_MS },
+  proofs_to_address: { limit: PROOFS_TO_ADDRESS, windowMs: PROOFS_TO_ADDRESS_WINDOW_MS },
 };
 /** A try that is refused only because others are still open is soon worth another attempt. */
 const OPEN_WAIT_MS = 1_000;
@@ -52,6 +74,16 @@ export function withFailure(kind: SubjectKind, window: FailureWindow, now: numbe
     failures: [...window.failures, now].sort((a, b) => a - b).slice(-keep),
     inARow: (forgotten ? 0 : window.inARow) + 1,
   };
+}
+
+/** The window of a proof that has done its work: as good as tried too often, for as long as its link could live. */
+export function usedUpProof(now: number): FailureWindow {
+  return { failures: Array<number>(PROOF_ATTEMPTS).fill(now), inARow: PROOF_ATTEMPTS, usedUp: true };
+}
+
+/** Whether a proof has done its work, which is more than that no attempt is left. */
+export function isUsedUp({ usedUp }: FailureWindow): boolean {
+  return usedUp === true;
 }
 
 /** When a window can no longer hold anybody back, epoch milliseconds. */

@@ -1,25 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type Config, parseConfig } from "../../src/config.ts";
+import type { Config } from "../../src/config.ts";
+import { configOf, LOCAL, PUBLIC, problemsOf } from "./support/settings.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const LOCAL = { ISSUER: "http://localhost:8787" };
-const PUBLIC = {
-  ISSUER: "https://auth.example.com",
-  MAIL_TRANSPORT: "binding",
-  MAIL_FROM: "Sallyport <no-reply@example.com>",
-};
-
-function configOf(env: object): Config {
-  const config = parseConfig(env);
-  if ("problems" in config) throw new Error(config.problems.join("; "));
-  return config;
-}
-
-function problemsOf(env: object): string[] {
-  const config = parseConfig(env);
-  return "problems" in config ? config.problems : [];
-}
 
 describe("settings left alone", () => {
   it("have the defaults of the contract", () => {
@@ -31,6 +15,9 @@ describe("settings left alone", () => {
       profile: "standard",
       passwordMin: 12,
       secondFactor: "optional",
+      trustedBrowserDays: 0,
+      relyingParty: { id: "localhost", name: "Sallyport", origins: ["http://localhost:8787"] },
+      relatedOrigins: [],
       registration: "open",
       allowedOrigins: new Set(["http://localhost:8787"]),
       accessTokenTtlSeconds: 300,
@@ -44,7 +31,8 @@ describe("settings left alone", () => {
   it("are left alone when they are empty", () => {
     const names = ["APP_NAME", "PROFILE", "PASSWORD_MIN", "REGISTRATION", "ALLOWED_ORIGINS", "ACCESS_TOKEN_TTL"];
     const others = ["SESSION_IDLE", "SESSION_ABSOLUTE", "FACTOR_MAX_AGE", "MAIL_TRANSPORT", "JURISDICTION"];
-    const empty = Object.fromEntries([...names, ...others].map((name) => [name, ""]));
+    const factors = ["SECOND_FACTOR", "TRUSTED_BROWSER_DAYS", "RP_ID", "PASSKEY_ORIGINS"];
+    const empty = Object.fromEntries([...names, ...others, ...factors].map((name) => [name, ""]));
     expect(configOf({ ...LOCAL, ...empty })).toEqual(configOf(LOCAL));
   });
 
@@ -79,7 +67,7 @@ describe("a session that wants to be remembered", () => {
 });
 
 describe("a setting that nothing obeys yet", () => {
-  it.each(["AUDIENCES", "CLIENTS", "TRUSTED_BROWSER_DAYS", "TWO_PERSON_RESET", "ADMIN_FACTOR", "BREACH_CHECK_URL"])(
+  it.each(["AUDIENCES", "CLIENTS", "TWO_PERSON_RESET", "ADMIN_FACTOR", "BREACH_CHECK_URL"])(
     "stops the service instead of promising more than it does: %s",
     (name) => {
       const expected = [`${name} is not supported by this version; leave it out`];
@@ -147,10 +135,11 @@ describe("numbers", () => {
     ["SESSION_IDLE", 60, 86_400, (config: Config) => config.sessions.idleMs / 1000],
     ["SESSION_ABSOLUTE", 60, 14 * 86_400, (config: Config) => config.sessions.absoluteMs / 1000],
     ["FACTOR_MAX_AGE", 60, 86_400, (config: Config) => config.sessions.factorMaxAgeMs / 1000],
+    ["TRUSTED_BROWSER_DAYS", 0, 90, (config: Config) => config.trustedBrowserDays],
   ])("%s goes from %i to %i", (name, min, max, read) => {
     expect(read(configOf({ ...LOCAL, [name]: String(min) }))).toBe(min);
     expect(read(configOf({ ...LOCAL, [name]: String(max) }))).toBe(max);
-    const values = [min - 1, max + 1, 0, -1, "1e2", " 60", "60s", "0x40", "60.5", "NaN", "Infinity", "9".repeat(30)];
+    const values = [min - 1, max + 1, -1, "1e2", " 60", "60s", "0x40", "60.5", "NaN", "Infinity", "9".repeat(30)];
     for (const value of values) {
       const expected = `${name} must be a whole number from ${min} to ${max}`;
       expect(problemsOf({ ...LOCAL, [name]: String(value) }), String(value)).toEqual([expected]);
@@ -175,8 +164,7 @@ describe("numbers", () => {
 describe("choices", () => {
   it.each([
     ["PROFILE", ["standard", "nist"], ["Standard", "none", " nist"]],
-    // Stricter values are not there yet: they stop the service, since ignoring them would leave doors open.
-    ["SECOND_FACTOR", ["optional"], ["required", "passkey", "off"]],
+    ["SECOND_FACTOR", ["optional", "required", "passkey"], ["Required", "totp", "off"]],
     ["REGISTRATION", ["open", "closed"], ["Open", "off", "true"]],
     ["JURISDICTION", ["eu", "us"], ["EU", "de", "fedramp"]],
   ])("%s is one of %j", (name, allowed, wrong) => {
@@ -189,6 +177,9 @@ describe("choices", () => {
   it("arrive where they are used", () => {
     const config = configOf({ ...LOCAL, REGISTRATION: "closed", JURISDICTION: "eu", APP_NAME: "Acme" });
     expect(config).toMatchObject({ registration: "closed", jurisdiction: "eu", appName: "Acme" });
+    for (const secondFactor of ["optional", "required", "passkey"]) {
+      expect(configOf({ ...LOCAL, SECOND_FACTOR: secondFactor })).toMatchObject({ secondFactor });
+    }
   });
 });
 

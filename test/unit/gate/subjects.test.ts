@@ -1,6 +1,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { clientNetwork } from "../../../src/gate/network.ts";
-import { emailGate, mailsFromSourceGate, mailsToAddressGate, sourceGate } from "../../../src/gate/subjects.ts";
+import {
+  assertionGate,
+  emailGate,
+  mailsFromSourceGate,
+  mailsToAddressGate,
+  proofMailGate,
+  sourceGate,
+} from "../../../src/gate/subjects.ts";
 import type { KeyRing } from "../../../src/keys/key-ring.ts";
 import { newRing } from "../support/rings.ts";
 
@@ -25,6 +32,22 @@ describe("the gate of a source", () => {
   });
 });
 
+describe("the gate of a sign-in by passkey alone", () => {
+  it("is refused for its own failures, and counts them as the client's, too", async () => {
+    const gate = await assertionGate(ring, HOME);
+    const source = await sourceGate(ring, HOME);
+    expect(gate.subjects).toEqual([
+      { kind: "assertions_from_source", key: "assertions-from:203.0.113.7" },
+      { kind: "assertions_from_network", key: "assertions-from:203.0.113.0/24" },
+      ...source.subjects.map((subject) => ({ ...subject, onlyCounted: true })),
+    ]);
+  });
+
+  it("has the shard of the client, so that one call counts all four", async () => {
+    expect((await assertionGate(ring, NEIGHBOUR)).shard).toBe((await sourceGate(ring, HOME)).shard);
+  });
+});
+
 describe("the gate of an email key", () => {
   it("has the shard of the email key, whatever the source, and counts each source apart", async () => {
     const [home, elsewhere] = await Promise.all(
@@ -33,6 +56,34 @@ describe("the gate of an email key", () => {
     expect(elsewhere?.shard).toBe(home?.shard);
     expect(elsewhere?.subjects).not.toEqual(home?.subjects);
     expect(home?.subjects.map(({ kind }) => kind)).toEqual(["pair"]);
+  });
+
+  it("counts a recognised browser by itself, wherever it is", async () => {
+    const home = await emailGate(ring, "ada@example.com", HOME);
+    const browser = await emailGate(ring, "ada@example.com", HOME, "b1");
+    expect(browser.shard).toBe(home.shard);
+    expect(browser.subjects.map(({ kind }) => kind)).toEqual(["pair"]);
+    expect(browser.subjects).not.toEqual(home.subjects);
+    expect(await emailGate(ring, "ada@example.com", ELSEWHERE, "b1")).toEqual(browser);
+    expect(await emailGate(ring, "ada@example.com", HOME, "b2")).not.toEqual(browser);
+    expect(await emailGate(ring, "eve@example.com", HOME, "b1")).not.toEqual(browser);
+  });
+
+  it("never takes a browser for a client whose address reads the same", async () => {
+    const subjectsOf = async (browserId?: string) =>
+      (await emailGate(ring, "ada@example.com", HOME, browserId)).subjects.map(({ key }) => key);
+    expect(await subjectsOf(HOME.source)).not.toEqual(await subjectsOf());
+  });
+
+  it("takes the attempts of a mailed proof in place of the waits of the pair, which is counted still", async () => {
+    for (const browserId of [undefined, "b1"]) {
+      const [pair] = (await emailGate(ring, "ada@example.com", HOME, browserId)).subjects;
+      const gate = await emailGate(ring, "ada@example.com", HOME, browserId, "p1");
+      expect(gate.subjects).toEqual([
+        { kind: "proof", key: "proof:p1" },
+        { ...pair, onlyCounted: true },
+      ]);
+    }
   });
 
   it("holds no address of a person", async () => {
@@ -59,6 +110,18 @@ describe("the gates of mails", () => {
     expect(mails.shard).toBe((await emailGate(ring, "ada@example.com", HOME)).shard);
     expect(JSON.stringify(mails)).not.toMatch(/ada|example\.com/);
     expect(await mailsToAddressGate(ring, "eve@example.com")).not.toEqual(mails);
+  });
+});
+
+describe("the gate of mailed proofs", () => {
+  it("counts an address by itself, whoever asks, without holding it", async () => {
+    const proofs = await proofMailGate(ring, "ada@example.com");
+    const others = await mailsToAddressGate(ring, "ada@example.com");
+    expect(proofs.subjects.map(({ kind }) => kind)).toEqual(["proofs_to_address"]);
+    expect(proofs.subjects.map(({ key }) => key)).not.toEqual(others.subjects.map(({ key }) => key));
+    expect(proofs.shard).toBe(others.shard);
+    expect(JSON.stringify(proofs)).not.toMatch(/ada|example\.com/);
+    expect(await proofMailGate(ring, "eve@example.com")).not.toEqual(proofs);
   });
 });
 

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type FailureWindow, forgettableAt, type SubjectKind, waitMs, withFailure } from "../../../src/gate/windows.ts";
+import {
+  type FailureWindow,
+  forgettableAt,
+  isUsedUp,
+  type SubjectKind,
+  usedUpProof,
+  waitMs,
+  withFailure,
+} from "../../../src/gate/windows.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -19,9 +27,14 @@ const times = (count: number, at = NOW, apart = 0) => Array.from({ length: count
 describe.each([
   ["source", 20, 10 * MINUTE],
   ["network", 100, 10 * MINUTE],
+  ["assertions_from_source", 20, 10 * MINUTE],
+  ["assertions_from_network", 100, 10 * MINUTE],
+  // A link lives fifteen minutes, so its five tries never come back while it opens.
+  ["proof", 5, 16 * MINUTE],
   ["mails_from_source", 10, HOUR],
   ["mails_from_network", 50, HOUR],
   ["mails_to_address", 3, HOUR],
+  ["proofs_to_address", 3, 10 * MINUTE],
 ] as const)("the window of %s", (kind, limit, length) => {
   it(`lets ${limit - 1} failures pass and stops at ${limit}`, () => {
     expect(waitMs(kind, EMPTY, 0, NOW)).toBe(0);
@@ -123,8 +136,30 @@ describe("one email key from one source", () => {
   });
 });
 
+describe("a proof that has done its work", () => {
+  it("is refused for as long as its link could live, and then forgotten", () => {
+    const window = usedUpProof(NOW);
+    expect(waitMs("proof", window, 0, NOW)).toBeGreaterThan(0);
+    expect(waitMs("proof", window, 0, NOW + 15 * MINUTE)).toBeGreaterThan(0);
+    expect(waitMs("proof", window, 0, forgettableAt("proof", window))).toBe(0);
+  });
+
+  it("is told from one that was tried too often", () => {
+    expect(isUsedUp(usedUpProof(NOW))).toBe(true);
+    for (let tried = 0; tried <= 5; tried += 1) expect(isUsedUp(windowOf("proof", times(tried)))).toBe(false);
+  });
+});
+
 describe("any window", () => {
-  const kinds = fc.constantFrom<SubjectKind[]>("source", "network", "pair", "mails_from_network", "mails_to_address");
+  const kinds = fc.constantFrom<SubjectKind[]>(
+    "source",
+    "network",
+    "pair",
+    "assertions_from_source",
+    "proof",
+    "mails_from_network",
+    "mails_to_address",
+  );
   const offsets = fc.array(fc.integer({ min: -HOUR, max: HOUR }), { maxLength: 130 });
 
   it("tells how long to wait: then, with nothing open, a try is free, and before it none is", () => {
