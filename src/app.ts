@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { allowedMethods } from "./http/allowed-methods.ts";
+import { browserCookies } from "./http/browser-cookies.ts";
 import type { Api } from "./http/context.ts";
 import { listedOrigins } from "./http/middleware/origins.ts";
 import { ownHost } from "./http/middleware/own-host.ts";
@@ -8,6 +9,8 @@ import { requestId } from "./http/middleware/request-id.ts";
 import { securityHeaders } from "./http/middleware/security-headers.ts";
 import { faultOf, refuse } from "./http/problem.ts";
 import { account } from "./http/routes/account.ts";
+import { factors } from "./http/routes/factors.ts";
+import { passkeys } from "./http/routes/passkeys.ts";
 import { publicDocuments } from "./http/routes/public-documents.ts";
 import { registration } from "./http/routes/registration.ts";
 import { secondFactor } from "./http/routes/second-factor.ts";
@@ -30,7 +33,7 @@ const openedService = createMiddleware<Api>(async (c, next) => {
     return refuse(c, { refused: "misconfigured" });
   }
   c.set("service", service);
-  c.set("visit", visitOf(c.req.raw, Date.now()));
+  c.set("visit", visitOf(c.req.raw, browserCookies(c), Date.now()));
   return next();
 });
 
@@ -41,6 +44,8 @@ app.route("/", publicDocuments);
 app.route("/auth", registration);
 app.route("/auth", signIn);
 app.route("/auth", secondFactor);
+app.route("/auth", factors);
+app.route("/auth", passkeys);
 app.route("/auth", account);
 
 // A bare `false` in what is deployed: the bundler then drops the route and everything behind it.

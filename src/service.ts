@@ -1,5 +1,6 @@
 import type { AccountObject } from "./account/account-object.ts";
 import { type Config, parseConfig } from "./config.ts";
+import { type PasskeyOwners, passkeyOwnersOf } from "./directory/passkey-owners.ts";
 import { type Users, usersOf } from "./directory/users.ts";
 import type { GateObject } from "./gate/gate-object.ts";
 import { type ClientNetwork, clientNetwork } from "./gate/network.ts";
@@ -17,6 +18,7 @@ export interface Service {
   config: Config;
   keyRing(now: number): Promise<KeyRing>;
   users: Users;
+  passkeyOwners: PasskeyOwners;
   account(accountId: string): DurableObjectStub<AccountObject>;
   gate(shard: string): DurableObjectStub<GateObject>;
   /** A place in this isolate's queue of password hashes; to be asked for before anything is waited for. */
@@ -37,15 +39,26 @@ export interface Visit {
   now: number;
   network: ClientNetwork;
   userAgent: string;
+  browser: BrowserCookies;
+}
+
+/** What a browser brings along by itself. */
+export interface BrowserCookies {
+  /** Whether a browser asks at all, rather than a program that keeps no cookies. */
+  isBrowser: boolean;
+  /** Value of the cookie of recognised browsers. */
+  recognised: string | undefined;
+  /** Value of the cookie of trusted browsers. */
+  trusted: string | undefined;
 }
 
 /**
  * Who asks, from a request. The address is the platform's `CF-Connecting-IP`; what X-Forwarded-For and its kin claim is
  * never read.
  */
-export function visitOf({ headers }: Request, now: number): Visit {
+export function visitOf({ headers }: Request, browser: BrowserCookies, now: number): Visit {
   const network = clientNetwork(headers.get("CF-Connecting-IP") ?? undefined);
-  return { now, network, userAgent: headers.get("User-Agent") ?? "" };
+  return { now, network, userAgent: headers.get("User-Agent") ?? "", browser };
 }
 
 /** Where a request came from, as far as the platform says: chooses where a new account object is made. */
@@ -82,6 +95,7 @@ export function openService(
     config,
     keyRing: (now) => keyRings.current(env, now),
     users: usersOf(env.DB),
+    passkeyOwners: passkeyOwnersOf(env.DB),
     account,
     gate,
     takeHashPlace: ({ network, now }) => hashPlaces.take(network.source, now),

@@ -1,46 +1,54 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Credential } from "../factors/passkey.ts";
 import { keyRingOfIsolate } from "../keys/key-ring-store.ts";
 import { parseRootSecrets } from "../keys/root-secret.ts";
 import { seal } from "../keys/seal.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal } from "../refusal.ts";
-import type { ChallengePurpose } from "../tokens/challenge-token.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 import { AccountStore } from "./account-store.ts";
+import type { Activated } from "./activation.ts";
 import {
   type AccessGrant,
   type ChallengeGrant,
+  type EnrolmentRequired,
   endOtherSessions,
   endSession,
   liveSession,
-  openFirstDoor,
   type SessionGrant,
 } from "./admission.ts";
-import { reserveAnswer, settleAnswer } from "./answers.ts";
+import { type Answerer, settleAnswer } from "./answers.ts";
+import { type AssertionTerms, assertionTerms, type ChallengeAttempt, reserveAnswer } from "./attempts.ts";
+import type { BrowserClaim } from "./browsers.ts";
 import type { SignInTerms } from "./challenges.ts";
-import { type Bearer, keepPendingFactor, reserveConfirmation, settleConfirmation } from "./enrolment.ts";
+import type { Bearer } from "./enrolment-owners.ts";
+import { type GivenAnswer, gatherEvidence } from "./evidence.ts";
+import {
+  forgetBrowser,
+  type RemovedFactors,
+  removeFactor,
+  renameFactor,
+  replaceRecoveryCodes,
+  type SessionBearer,
+  turnOffSecondFactor,
+} from "./factor-changes.ts";
+import type { FactorView } from "./factors.ts";
+import { type Knock, openFirstDoor } from "./first-door.ts";
+import type { SecondFactorPolicy } from "./methods.ts";
+import { addPasskey, type RegistrationTerms, spendRegistration, startRegistration } from "./passkey-enrolment.ts";
+import { type PasskeySignIn, signInWithPasskey } from "./passkey-sign-in.ts";
+import { makeRecoveryCodes } from "./recovery-codes.ts";
 import { type RefreshRequest, refreshSession } from "./refreshing.ts";
-import { type Floor, hasSecret, isAlive } from "./sessions.ts";
-import { openStepUp, settlePasswordStepUp } from "./step-up.ts";
+import { type Floor, hasSecret } from "./sessions.ts";
+import { openStepUp, type StepUpRequest, settlePasswordStepUp } from "./step-up.ts";
+import { keepPendingFactor, reserveConfirmation, settleConfirmation } from "./totp-enrolment.ts";
 import { matchFactors, sealContext } from "./totp-factors.ts";
-
-/** A session as its owner sees it. Times in epoch milliseconds. */
-export interface SessionView {
-  id: string;
-  createdAt: number;
-  lastUsedAt: number;
-  expiresAt: number;
-  userAgent: string;
-  current: boolean;
-}
-
-/** A factor as its owner sees it. */
-export interface FactorView {
-  id: string;
-  kind: "totp";
-  label: string;
-  createdAt: number;
-  lastUsedAt?: number;
-}
+import {
+  type BrowserView,
+  browserViews,
+  type FactorList,
+  factorList,
+  type SessionView,
+  sessionViews,
+} from "./views.ts";
 
 /**
  * One account: decides whatever may happen only once, or only so often. A thin face: it brings the clock and the key
@@ -49,22 +57,45 @@ export interface FactorView {
 export class AccountObject extends DurableObject<Env> {
   #store = new AccountStore(this.ctx.storage.sql);
 
-  /** After a right password: a challenge, or a session where there is no factor. */
-  openFirstDoor(verdict: Floor, terms: SignInTerms): SessionGrant | ChallengeGrant | Refusal {
-    return openFirstDoor(this.#store, verdict, terms, Date.now());
+  /** After a right password: a challenge, a session where there is no factor, or the way to add one. */
+  openFirstDoor(
+    verdict: Floor,
+    terms: SignInTerms,
+    knock: Knock,
+  ): SessionGrant | ChallengeGrant | EnrolmentRequired | Refusal {
+    return openFirstDoor(this.#store, verdict, terms, knock, Date.now());
   }
 
   /** The second door: spend, check, settle. */
-  async answerWithTotp(
-    challengeId: string,
-    purpose: ChallengePurpose,
-    code: string,
-  ): Promise<SessionGrant | AccessGrant | Refusal> {
+  async answer(
+    attempt: Omit<ChallengeAttempt, "method">,
+    given: GivenAnswer,
+    answerer: Answerer,
+  ): Promise<SessionGrant | AccessGrant | EnrolmentRequired | Refusal> {
     const ring = await this.#keyRing();
-    const reserved = reserveAnswer(this.#store, challengeId, purpose, Date.now());
+    const reserved = reserveAnswer(this.#store, { ...attempt, method: given.method }, Date.now());
     if (isRefusal(reserved)) return reserved;
-    const matches = await matchFactors(ring, this.#id(), reserved.factors, code, reserved.takenAt);
-    return settleAnswer(this.#store, challengeId, reserved, matches, Date.now());
+    const evidence = await gatherEvidence(ring, this.#id(), reserved, given);
+    return settleAnswer(this.#store, attempt.challengeId, reserved, evidence, answerer, Date.now());
+  }
+
+  /** What an assertion for an open challenge is to be made of. */
+  assertionTerms(attempt: Omit<ChallengeAttempt, "method">): AssertionTerms | Refusal {
+    return assertionTerms(this.#store, attempt, Date.now());
+  }
+
+  /** Both doors at once, by a passkey that verified its user. */
+  signInWithPasskey(request: PasskeySignIn): Promise<SessionGrant | Refusal> {
+    return signInWithPasskey(this.#store, request, Date.now);
+  }
+
+  /** Gives a session the directory's roles, which had changed since the account last saw them. */
+  correctRoles(sessionId: string, roles: string[]): { kind: "corrected" } | Refusal {
+    const session = this.#liveSession(sessionId);
+    if ("refused" in session) return session;
+    this.#store.saveSession({ ...session, terms: { ...session.terms, roles } });
+    this.#store.saveGuard({ ...this.#store.guard(), roles });
+    return { kind: "corrected" };
   }
 
   /** Uses a refresh token whose HMAC the Worker has checked. */
@@ -92,19 +123,7 @@ export class AccountObject extends DurableObject<Env> {
   /** The account's sessions, for one of them. */
   listSessions(bearerId: string): { sessions: SessionView[] } | Refusal {
     const session = this.#liveSession(bearerId);
-    if ("refused" in session) return session;
-    const guard = this.#store.guard();
-    const alive = this.#store.sessions().filter((other) => isAlive(other, guard, Date.now()));
-    return {
-      sessions: alive.map(({ id, createdAt, lastUsedAt, idleExpiresAt, terms }) => ({
-        id,
-        createdAt,
-        lastUsedAt,
-        expiresAt: idleExpiresAt,
-        userAgent: terms.userAgent,
-        current: id === bearerId,
-      })),
-    };
+    return "refused" in session ? session : { sessions: sessionViews(this.#store, bearerId, Date.now()) };
   }
 
   /** Ends one session of the account, its own included. */
@@ -124,55 +143,101 @@ export class AccountObject extends DurableObject<Env> {
     return { kind: "ended" };
   }
 
-  /** The account's active factors. */
-  listFactors(bearerId: string): { factors: FactorView[] } | Refusal {
+  /** The account's active factors, and how many recovery codes are left. */
+  listFactors(bearerId: string): FactorList | Refusal {
     const session = this.#liveSession(bearerId);
-    if ("refused" in session) return session;
-    const { accepted } = this.#store.guard();
-    return {
-      factors: this.#store.activeFactors().map(({ id, label, createdAt }) => {
-        const lastUsedAt = accepted[id]?.at;
-        return { id, kind: "totp", label, createdAt, ...(lastUsedAt === undefined ? {} : { lastUsedAt }) };
-      }),
-    };
+    return "refused" in session ? session : factorList(this.#store);
   }
 
-  /** Opens a step-up challenge, or takes an attempt for the password of an account without a factor. */
-  openStepUp(sessionId: string, audience: string, withPassword: boolean) {
-    return openStepUp(this.#store, sessionId, audience, withPassword, Date.now());
+  /** The browsers that the account recognises. */
+  listBrowsers(bearerId: string, claim: BrowserClaim): { browsers: BrowserView[] } | Refusal {
+    const session = this.#liveSession(bearerId);
+    return "refused" in session ? session : { browsers: browserViews(this.#store, claim, Date.now()) };
+  }
+
+  /** Opens a step-up challenge, or takes an attempt for a password where that is what is asked. */
+  openStepUp(request: StepUpRequest) {
+    return openStepUp(this.#store, request, Date.now());
   }
 
   /** Judges a password given to step-up. */
   settlePasswordStepUp(
-    sessionId: string,
-    audience: string,
-    right: boolean,
-    passwordVersion: number,
+    request: StepUpRequest,
+    verdict: { right: boolean; passwordVersion: number },
   ): AccessGrant | Refusal {
-    return settlePasswordStepUp(this.#store, sessionId, audience, right, passwordVersion, Date.now());
+    return settlePasswordStepUp(this.#store, request, verdict, Date.now());
   }
 
   /** Keeps a new TOTP secret, sealed, until it is confirmed. */
   async enrolTotp(
     bearer: Bearer,
+    secondFactor: SecondFactorPolicy,
     label: string,
     secret: Uint8Array<ArrayBuffer>,
   ): Promise<{ factorId: string } | Refusal> {
     const ring = await this.#keyRing();
     const id = crypto.randomUUID();
     const sealedSecret = await seal(ring.active("seal"), secret, sealContext(this.#id(), id));
-    const kept = keepPendingFactor(this.#store, bearer, { id, label, sealedSecret }, Date.now());
+    const kept = keepPendingFactor(this.#store, bearer, secondFactor, { id, label, sealedSecret }, Date.now());
     return isRefusal(kept) ? kept : { factorId: id };
   }
 
   /** Activates a pending TOTP factor with its first code. */
-  async confirmTotp(sessionId: string, factorId: string, code: string): Promise<{ kind: "active" } | Refusal> {
+  async confirmTotp(bearer: Bearer, factorId: string, code: string, claim: BrowserClaim): Promise<Activated | Refusal> {
     const ring = await this.#keyRing();
     const now = Date.now();
-    const factor = reserveConfirmation(this.#store, sessionId, factorId, now);
+    const factor = reserveConfirmation(this.#store, bearer, factorId, now);
     if (isRefusal(factor)) return factor;
     const matches = await matchFactors(ring, this.#id(), [factor], code, now);
-    return settleConfirmation(this.#store, sessionId, factorId, matches, Date.now());
+    const codes = await makeRecoveryCodes(ring, this.#id());
+    return settleConfirmation(this.#store, bearer, factorId, matches, { codes, claim }, Date.now());
+  }
+
+  /** Starts the registration of a passkey. */
+  startRegistration(bearer: Bearer): RegistrationTerms | Refusal {
+    return startRegistration(this.#store, bearer, Date.now());
+  }
+
+  /** Spends the challenge of a registration, before its answer is verified. */
+  spendRegistration(bearer: Bearer): { challenge: string } | Refusal {
+    return spendRegistration(this.#store, bearer, Date.now());
+  }
+
+  /** Adds a passkey whose registration the Worker has verified and whose id it has claimed for this account. */
+  async addPasskey(
+    bearer: Bearer,
+    passkey: { label: string; credential: Credential },
+    claim: BrowserClaim,
+  ): Promise<Activated | Refusal> {
+    const codes = await makeRecoveryCodes(await this.#keyRing(), this.#id());
+    return addPasskey(this.#store, bearer, passkey, { codes, claim }, Date.now());
+  }
+
+  /** Gives a factor another name. */
+  renameFactor(sessionId: string, factorId: string, label: string): { factor: FactorView } | Refusal {
+    return renameFactor(this.#store, sessionId, factorId, label, Date.now());
+  }
+
+  /** Removes a factor. */
+  removeFactor(bearer: SessionBearer, factorId: string, secondFactor: SecondFactorPolicy): RemovedFactors | Refusal {
+    return removeFactor(this.#store, bearer, factorId, secondFactor, Date.now());
+  }
+
+  /** Removes all factors and recovery codes. */
+  turnOffSecondFactor(bearer: SessionBearer, secondFactor: SecondFactorPolicy): RemovedFactors | Refusal {
+    return turnOffSecondFactor(this.#store, bearer, secondFactor, Date.now());
+  }
+
+  /** Makes a new set of recovery codes, shown this once. */
+  async replaceRecoveryCodes(bearer: SessionBearer): Promise<{ codes: string[] } | Refusal> {
+    const { codes, kept } = await makeRecoveryCodes(await this.#keyRing(), this.#id());
+    const replaced = replaceRecoveryCodes(this.#store, bearer, kept, Date.now());
+    return isRefusal(replaced) ? replaced : { codes };
+  }
+
+  /** Forgets a recognised browser. */
+  forgetBrowser(bearer: SessionBearer, browserId: string): { kind: "forgotten" } | Refusal {
+    return forgetBrowser(this.#store, bearer, browserId, Date.now());
   }
 
   #liveSession(sessionId: string) {

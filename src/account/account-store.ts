@@ -1,20 +1,51 @@
-import type { SpentAttempts } from "./budgets.ts";
+import type { Browser } from "./browsers.ts";
+import type { Pots } from "./budgets.ts";
 import type { Challenge } from "./challenges.ts";
+import type { EnrolmentGrant, PendingRegistration } from "./enrolment-owners.ts";
+import type { Factor } from "./factors.ts";
+import { NO_STREAKS, type Streaks } from "./proof-mode.ts";
+import type { RecoveryCodeSet } from "./recovery-codes.ts";
 import type { Floor, Session } from "./sessions.ts";
-import type { TotpFactor } from "./totp-factors.ts";
 
-/** What changes together, kept in one row, because rows written are the price of a sign-in. */
+/** What changes together, kept in one row, because rows written are the price of a sign-in. Times in epoch milliseconds. */
 export interface Guard extends Floor {
   challenges: Challenge[];
-  /** The budget of unrecognised browsers. */
-  spent: SpentAttempts;
+  /** Enrolment tokens that wait for a factor. */
+  enrolments: EnrolmentGrant[];
+  /** The one passkey registration that is under way. */
+  registration?: PendingRegistration | undefined;
+  /** Second-factor attempts of each pot: strangers, proven mailboxes, each recognised browser. */
+  attempts: Pots;
+  streaks: Streaks;
   /** Wrong answers of each session to its own step-up or re-proof since the last right one. */
   pots: Record<string, number>;
-  /** The last accepted step of each factor, and when. */
+  /** The last accepted step of each TOTP factor, and when. */
   accepted: Record<string, { step: number; at: number }>;
+  /** The last signature counter of each passkey, and when. */
+  counters: Record<string, { signCount: number; at: number }>;
+  recoveryCodes: RecoveryCodeSet;
+  browsers: Browser[];
+  /** Username-less challenges that were answered, until they expire by themselves. */
+  spentChallenges: { id: string; expiresAt: number }[];
+  /** A copy of the directory's roles as of the last password sign-in, for a sign-in that shows no password. */
+  roles: string[];
 }
 
-const EMPTY_GUARD: Guard = { passwordVersion: 0, epoch: 0, challenges: [], spent: [], pots: {}, accepted: {} };
+const EMPTY_GUARD: Guard = {
+  passwordVersion: 0,
+  epoch: 0,
+  challenges: [],
+  enrolments: [],
+  attempts: {},
+  streaks: NO_STREAKS,
+  pots: {},
+  accepted: {},
+  counters: {},
+  recoveryCodes: { keyId: 0, digests: [] },
+  browsers: [],
+  spentChallenges: [],
+  roles: [],
+};
 
 /**
  * The storage of one account object: synchronous, so that a rule can read, decide and write in one turn. One `guard`
@@ -22,6 +53,8 @@ const EMPTY_GUARD: Guard = { passwordVersion: 0, epoch: 0, challenges: [], spent
  */
 export class AccountStore {
   #sql: SqlStorage;
+  /** The guard row as it is stored: what has not changed is not written. */
+  #storedGuard: string | undefined;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -30,13 +63,17 @@ export class AccountStore {
     sql.exec("CREATE TABLE IF NOT EXISTS factors (id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
   }
 
+  /** A row of an earlier version lacks what was added since, and that is empty then. */
   guard(): Guard {
     const [row] = this.#sql.exec<Row>("SELECT state FROM guard WHERE id = 1").toArray();
-    return row ? (JSON.parse(row.state) as Guard) : structuredClone(EMPTY_GUARD);
+    this.#storedGuard = row?.state;
+    return { ...structuredClone(EMPTY_GUARD), ...(row ? (JSON.parse(row.state) as Partial<Guard>) : {}) };
   }
 
   saveGuard(guard: Guard): void {
     const state = JSON.stringify(guard);
+    if (state === this.#storedGuard) return;
+    this.#storedGuard = state;
     this.#sql.exec("INSERT INTO guard VALUES (1, ?1) ON CONFLICT DO UPDATE SET state = ?1", state);
   }
 
@@ -57,15 +94,14 @@ export class AccountStore {
     this.#sql.exec("DELETE FROM sessions WHERE id = ?", id);
   }
 
-  factors(): TotpFactor[] {
-    return this.#read<TotpFactor>("SELECT state FROM factors").sort((a, b) => a.createdAt - b.createdAt);
+  /** Pending ones included, oldest first. A factor without a kind is of the version that knew TOTP alone. */
+  factors(): Factor[] {
+    return this.#read<Factor>("SELECT state FROM factors")
+      .map((factor) => ({ ...factor, kind: factor.kind ?? "totp" }) as Factor)
+      .sort((a, b) => a.createdAt - b.createdAt);
   }
 
-  activeFactors(): TotpFactor[] {
-    return this.factors().filter((factor) => !factor.pending);
-  }
-
-  saveFactor(factor: TotpFactor): void {
+  saveFactor(factor: Factor): void {
     const state = JSON.stringify(factor);
     this.#sql.exec("INSERT INTO factors VALUES (?1, ?2) ON CONFLICT DO UPDATE SET state = ?2", factor.id, state);
   }

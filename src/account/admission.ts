@@ -1,9 +1,12 @@
-import { CHALLENGE_TTL_MS, SESSIONS_PER_ACCOUNT } from "../policy.ts";
+import { SESSIONS_PER_ACCOUNT } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
-import type { FactorTimes } from "../tokens/access-token.ts";
 import type { ChallengePurpose } from "../tokens/challenge-token.ts";
+import type { Proof } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
-import { addChallenge, type SignInTerms } from "./challenges.ts";
+import { afterSignIn, type BrowserClaim, type RecognisedBrowser } from "./browsers.ts";
+import { addChallenge, type ChallengeSubject, dropDead, type SignInTerms, startChallenge } from "./challenges.ts";
+import type { SecondFactorMethod } from "./methods.ts";
+import { NO_STREAKS } from "./proof-mode.ts";
 import { type Floor, isAlive, SESSION_SECRET_BYTES, type Session, startSession } from "./sessions.ts";
 
 /** What the Worker needs to sign an access token for one session. */
@@ -12,7 +15,9 @@ export interface AccessGrant {
   sessionId: string;
   audience: string;
   roles: string[];
-  factors: FactorTimes;
+  factors: Proof;
+  /** How many recovery codes are left, where one was used. */
+  recoveryCodesLeft?: number;
 }
 
 /** An access token, and a refresh token of this generation that lives until `refreshExpiresAt` (epoch milliseconds). */
@@ -21,6 +26,8 @@ export interface SessionGrant extends Omit<AccessGrant, "kind"> {
   secret: Uint8Array<ArrayBuffer>;
   generation: number;
   refreshExpiresAt: number;
+  /** The browser that has just signed in completely. */
+  browser?: RecognisedBrowser;
 }
 
 /** A challenge that waits for its answer until `expiresAt` (epoch milliseconds). */
@@ -28,14 +35,21 @@ export interface ChallengeGrant {
   kind: "challenge";
   challengeId: string;
   purpose: ChallengePurpose;
-  methods: "totp"[];
+  methods: SecondFactorMethod[];
+  expiresAt: number;
+}
+
+/** A factor has to be added before anything else, until `expiresAt` (epoch milliseconds). */
+export interface EnrolmentRequired {
+  kind: "enrolment";
+  enrolmentId: string;
+  methods: ("totp" | "passkey")[];
   expiresAt: number;
 }
 
 /**
- * May this account have a session now? The one place that answers it: every path that opens or continues something
- * asks here, with the password version and the epoch its verdict was reached under. A newer verdict raises the floor,
- * and with it everything older is over.
+ * Raises the floor to a verdict's password version and epoch, or refuses a verdict below it. Every path that opens or
+ * continues something passes here before `judge` says what it may become.
  */
 export function admit(guard: Guard, verdict: Floor): Refusal | undefined {
   if (verdict.passwordVersion < guard.passwordVersion || verdict.epoch < guard.epoch) {
@@ -46,46 +60,38 @@ export function admit(guard: Guard, verdict: Floor): Refusal | undefined {
   return undefined;
 }
 
-/** A right password was shown: opens a challenge where the account has a factor, and a session only where it has none. */
-export function openFirstDoor(
-  store: AccountStore,
-  verdict: Floor,
-  terms: SignInTerms,
-  now: number,
-): SessionGrant | ChallengeGrant | Refusal {
-  const guard = store.guard();
-  const before = JSON.stringify(guard);
-  const refusal = admit(guard, verdict);
-  if (refusal) return refusal;
-  const factors = { pwd: Math.floor(now / 1000) };
-  if (store.activeFactors().length > 0) return openChallenge(store, guard, { purpose: "login", factors, terms }, now);
-  if (JSON.stringify(guard) !== before) store.saveGuard(guard);
-  return openSession(store, guard, factors, terms, now);
-}
-
 /** Opens a challenge and writes the guard row it stands in. */
 export function openChallenge(
   store: AccountStore,
   guard: Guard,
-  about: { purpose: ChallengePurpose; sessionId?: string; factors: FactorTimes; terms: SignInTerms },
+  subject: ChallengeSubject,
   now: number,
 ): ChallengeGrant {
-  const { passwordVersion, epoch } = guard;
-  const id = crypto.randomUUID();
-  const expiresAt = now + CHALLENGE_TTL_MS;
-  const added = { ...about, id, expiresAt, attempts: 0, passwordVersion, epoch };
-  guard.challenges = addChallenge(guard.challenges, added, now);
+  sweepChallenges(guard, now);
+  const added = startChallenge(subject, guard, now);
+  const { challenges, abandoned } = addChallenge(guard.challenges, added);
+  guard.challenges = challenges;
+  guard.streaks.abandoned += abandoned;
   store.saveGuard(guard);
-  return { kind: "challenge", challengeId: id, purpose: about.purpose, methods: ["totp"], expiresAt };
+  const { id, purpose, methods, expiresAt } = added;
+  return { kind: "challenge", challengeId: id, purpose, methods, expiresAt };
+}
+
+/** Drops dead challenges, and counts those that strangers had left without a right answer. */
+export function sweepChallenges(guard: Guard, now: number): void {
+  const { live, abandoned } = dropDead(guard.challenges, now);
+  guard.challenges = live;
+  guard.streaks.abandoned += abandoned;
 }
 
 /** Opens a session. Only for who has been admitted; the oldest session makes room when there are too many. */
 export function openSession(
   store: AccountStore,
   guard: Guard,
-  factors: FactorTimes,
+  factors: Proof,
   terms: SignInTerms,
   now: number,
+  trustedBy?: string,
 ): SessionGrant {
   const sessions = store.sessions();
   const alive = sessions.filter((session) => isAlive(session, guard, now));
@@ -94,8 +100,32 @@ export function openSession(
   for (const { id } of over) endSession(store, guard, id);
   const secret = newSecret();
   const session = startSession(crypto.randomUUID(), secret, factors, guard, terms, now);
-  store.saveSession(session);
+  store.saveSession(trustedBy === undefined ? session : { ...session, trustedBy });
   return grantOf(session, secret);
+}
+
+/**
+ * What a complete sign-in leaves in the guard: nothing is held against unrecognised browsers any more but the rolling
+ * hour, and this browser is recognised from now on.
+ */
+export function rememberSignIn(
+  guard: Guard,
+  claim: BrowserClaim,
+  { emailDigest }: SignInTerms,
+  now: number,
+): RecognisedBrowser | undefined {
+  guard.streaks = structuredClone(NO_STREAKS);
+  if (!claim.isBrowser) return undefined;
+  guard.browsers = afterSignIn(guard.browsers, claim, now);
+  dropPotsOfForgotten(guard);
+  const [browser] = guard.browsers;
+  return browser && { id: browser.id, emailDigest };
+}
+
+/** Pots of browsers that are no longer recognised: nobody can draw on them again. */
+export function dropPotsOfForgotten(guard: Guard): void {
+  const kept = new Set<string>(["unrecognised", "proven", ...guard.browsers.map(({ id }) => id)]);
+  guard.attempts = Object.fromEntries(Object.entries(guard.attempts).filter(([pot]) => kept.has(pot)));
 }
 
 /** The session of this id if it is alive. */
@@ -119,13 +149,19 @@ export function endSession(store: AccountStore, guard: Guard, sessionId: string)
   store.saveGuard(guard);
 }
 
-/** Ends every session but one, and every challenge that belongs to another or to a sign-in. */
+/** Ends every session but one, and every challenge and enrolment that belongs to another or to a sign-in. */
 export function endOtherSessions(store: AccountStore, guard: Guard, sessionId: string): void {
+  dropOtherSessions(store, guard, sessionId);
+  store.saveGuard(guard);
+}
+
+/** The same, with the guard left to be saved. */
+export function dropOtherSessions(store: AccountStore, guard: Guard, sessionId: string): void {
   for (const { id } of store.sessions()) if (id !== sessionId) store.deleteSession(id);
   guard.challenges = guard.challenges.filter((challenge) => challenge.sessionId === sessionId);
+  guard.enrolments = [];
   const pot = guard.pots[sessionId];
   guard.pots = pot === undefined ? {} : { [sessionId]: pot };
-  store.saveGuard(guard);
 }
 
 /** What the Worker may sign for a session at its present generation. */

@@ -1,138 +1,124 @@
-import { CHALLENGE_ATTEMPTS, SESSION_POT } from "../policy.ts";
-import type { Refusal } from "../refusal.ts";
-import type { ChallengePurpose } from "../tokens/challenge-token.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
+import { type Proof, type ProvenFactor, withProven } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import {
   type AccessGrant,
-  admit,
+  type EnrolmentRequired,
   endSession,
   grantOf,
-  liveSession,
   newSecret,
   openSession,
+  rememberSignIn,
   type SessionGrant,
 } from "./admission.ts";
-import { attemptsLeft, countingAttempts, giveBack, retryAfterSeconds } from "./budgets.ts";
-import { type Challenge, isLive } from "./challenges.ts";
+import { attemptsRemaining, type ReservedAnswer, sessionOf, usableFor } from "./attempts.ts";
+import { type BrowserClaim, trustBrowser } from "./browsers.ts";
+import { giveBack } from "./budgets.ts";
+import type { Challenge } from "./challenges.ts";
+import { type Evidence, prove, type Unproven } from "./evidence.ts";
+import { standingOf } from "./factors.ts";
+import { mayBeTrusted, requireEnrolment } from "./first-door.ts";
+import { judge } from "./methods.ts";
+import { afterRightAnswer } from "./proof-mode.ts";
 import { replaceSecret, rotateSession, type Session } from "./sessions.ts";
-import { type MatchedSteps, provenStep, type TotpFactor } from "./totp-factors.ts";
 
-/** An attempt that has been paid for and not yet been judged. */
-export interface ReservedAnswer {
-  takenAt: number;
-  factors: TotpFactor[];
+/** Who answers, and whether the browser asked not to be asked again; 0 where it did not or may not. */
+export interface Answerer extends BrowserClaim {
+  trustForMs: number;
 }
 
 /**
- * Takes one attempt from the challenge and from its budget before the code is looked at. A sign-in draws on the
- * account's hour, a session's own challenge on the session's pot.
- */
-export function reserveAnswer(
-  store: AccountStore,
-  challengeId: string,
-  purpose: ChallengePurpose,
-  now: number,
-): ReservedAnswer | Refusal {
-  const guard = store.guard();
-  const challenge = guard.challenges.find((open) => open.id === challengeId && open.purpose === purpose);
-  if (!challenge) return { refused: "challenge_unknown" };
-  if (!isLive(challenge, now))
-    return { refused: now < challenge.expiresAt ? "challenge_exhausted" : "challenge_expired" };
-  const { sessionId } = challenge;
-  const session = sessionOf(store, guard, challenge, now);
-  if (session !== undefined && "refused" in session) return session;
-  const refusal = sessionId === undefined ? takeFromHour(guard, now) : takeFromPot(store, guard, sessionId);
-  if (refusal) return refusal;
-  challenge.attempts += 1;
-  store.saveGuard(guard);
-  return { takenAt: now, factors: store.activeFactors() };
-}
-
-/**
- * Judges a reserved answer. Everything is read again, because the code was checked in between: the challenge must
- * still be open, its verdict not overtaken, the step above the last accepted one. Right: all of it is spent together
+ * Judges a reserved answer. Everything is read again, because the answer was checked in between: the challenge must
+ * still be open, its verdict not overtaken, what is good only once still unspent. Right: all of it is spent together
  * with what it opens.
  */
 export function settleAnswer(
   store: AccountStore,
   challengeId: string,
   reserved: ReservedAnswer,
-  matches: MatchedSteps,
+  evidence: Evidence,
+  answerer: Answerer,
   now: number,
-): SessionGrant | AccessGrant | Refusal {
+): SessionGrant | AccessGrant | EnrolmentRequired | Refusal {
   const guard = store.guard();
   const challenge = guard.challenges.find((open) => open.id === challengeId);
   if (!challenge) return { refused: "challenge_unknown" };
   if (now >= challenge.expiresAt) return { refused: "challenge_expired" };
-  const proven = provenStep(matches, (factorId) => guard.accepted[factorId]?.step);
-  if (!proven) return refuseCode(store, guard, challenge, matches, now);
+  const proven = prove(guard, usableFor(store, challenge), evidence, now);
+  if ("unproven" in proven) return refuseAnswer(store, guard, challenge, evidence, proven.unproven, now);
   const session = sessionOf(store, guard, challenge, now);
   // Whatever comes of it, this answer is used up: a right code is never confirmed without being spent.
   guard.challenges = guard.challenges.filter((open) => open !== challenge);
-  guard.accepted[proven.factorId] = { step: proven.step, at: now };
-  if (session === undefined) guard.spent = giveBack(guard.spent, reserved.takenAt);
-  else if (!("refused" in session)) delete guard.pots[session.id];
+  const { pot = "unrecognised" } = challenge;
+  if (session === undefined) guard.attempts[pot] = giveBack(guard.attempts[pot] ?? [], reserved.takenAt);
+  else if (!isRefusal(session)) delete guard.pots[session.id];
+  guard.streaks = afterRightAnswer(guard.streaks, session === undefined);
+  noteUserVerification(store, evidence);
+  const factors = withProven(challenge.factors, proven, now);
+  if (session === undefined) return openSignIn(store, guard, challenge, factors, proven, answerer, now);
   store.saveGuard(guard);
-  if (session === undefined) return openSession(store, guard, provenNow(challenge, now), challenge.terms, now);
-  return "refused" in session ? session : openForSession(store, challenge, session, now);
+  if (isRefusal(session)) return session;
+  return { ...openForSession(store, challenge, session, factors, now), ...codesLeft(guard, proven) };
 }
 
-/** The living session that a challenge belongs to, none for a sign-in, or why neither may go on. */
-function sessionOf(
+function refuseAnswer(
   store: AccountStore,
   guard: Guard,
   challenge: Challenge,
-  now: number,
-): Session | Refusal | undefined {
-  if (admit(guard, challenge)) return { refused: "challenge_overtaken" };
-  if (challenge.sessionId === undefined) return undefined;
-  const session = liveSession(store, guard, challenge.sessionId, now);
-  return "refused" in session ? { refused: "challenge_overtaken" } : session;
-}
-
-function takeFromHour(guard: Guard, now: number): Refusal | undefined {
-  if (attemptsLeft(guard.spent, now) === 0) {
-    return { refused: "second_factor_budget_spent", retryAfterSeconds: retryAfterSeconds(guard.spent, now) };
-  }
-  guard.spent = [...countingAttempts(guard.spent, now), now];
-  return undefined;
-}
-
-/** Takes one attempt from a session's own pot. An empty one ends the session, even when its last answer never settled. */
-export function takeFromPot(store: AccountStore, guard: Guard, sessionId: string): Refusal | undefined {
-  const taken = guard.pots[sessionId] ?? 0;
-  if (taken >= SESSION_POT) {
-    endSession(store, guard, sessionId);
-    return { refused: "session_ended" };
-  }
-  guard.pots[sessionId] = taken + 1;
-  return undefined;
-}
-
-function refuseCode(
-  store: AccountStore,
-  guard: Guard,
-  { attempts, sessionId }: Challenge,
-  matches: MatchedSteps,
+  { method }: Evidence,
+  refused: Unproven,
   now: number,
 ): Refusal {
-  const pot = sessionId === undefined ? undefined : SESSION_POT - (guard.pots[sessionId] ?? 0);
-  if (sessionId !== undefined && pot === 0) endSession(store, guard, sessionId);
-  const attemptsRemaining = Math.min(CHALLENGE_ATTEMPTS - attempts, pot ?? attemptsLeft(guard.spent, now));
-  const replayed = matches.some(({ steps }) => steps.length > 0);
-  return { refused: replayed ? "replayed_code" : "wrong_code", attemptsRemaining };
+  const remaining = attemptsRemaining(guard, challenge, method, now);
+  const { sessionId } = challenge;
+  const isPotEmpty = sessionId !== undefined && remaining <= 0;
+  if (isPotEmpty) endSession(store, guard, sessionId);
+  return { refused, attemptsRemaining: Math.max(0, remaining) };
+}
+
+/** What an answered sign-in opens: a session, or where this factor is not enough, the way to add one that is. */
+function openSignIn(
+  store: AccountStore,
+  guard: Guard,
+  { terms }: Challenge,
+  factors: Proof,
+  proven: ProvenFactor,
+  answerer: Answerer,
+  now: number,
+): SessionGrant | EnrolmentRequired | Refusal {
+  const admission = judge(terms.secondFactor, standingOf(store, guard), factors);
+  if (admission === "enrolment") return requireEnrolment(store, guard, factors, terms, now);
+  if (admission === "challenge") {
+    store.saveGuard(guard);
+    return { refused: "challenge_overtaken" };
+  }
+  const browser = rememberSignIn(guard, answerer, terms, now);
+  const trustUntil = now + answerer.trustForMs;
+  if (browser && proven.method !== "recovery_code" && trustUntil > now && mayBeTrusted(terms)) {
+    const { browsers, trust } = trustBrowser(guard, browser.id, trustUntil);
+    guard.browsers = browsers;
+    browser.trusted = trust;
+  }
+  store.saveGuard(guard);
+  const grant = { ...openSession(store, guard, factors, terms, now), ...codesLeft(guard, proven) };
+  return browser ? { ...grant, browser } : grant;
+}
+
+/** Told to who uses a recovery code, so that a new set is made in time. */
+function codesLeft({ recoveryCodes }: Guard, { method }: ProvenFactor): { recoveryCodesLeft?: number } {
+  return method === "recovery_code" ? { recoveryCodesLeft: recoveryCodes.digests.length } : {};
 }
 
 /** What an answered challenge of a living session opens: one newer access token, or the session's next generation. */
 function openForSession(
   store: AccountStore,
-  challenge: Challenge,
-  session: Session,
+  { purpose, terms }: Challenge,
+  { trustedBy: _, ...session }: Session,
+  factors: Proof,
   now: number,
 ): SessionGrant | AccessGrant {
-  const factors = provenNow(challenge, now);
-  if (challenge.purpose === "step_up") {
-    const { audience, roles } = challenge.terms;
+  if (purpose === "step_up") {
+    const { audience, roles } = terms;
     return { kind: "access", sessionId: session.id, audience, roles, factors };
   }
   const secret = newSecret();
@@ -141,6 +127,13 @@ function openForSession(
   return grantOf(renewed, secret);
 }
 
-function provenNow(challenge: Challenge, now: number) {
-  return { ...challenge.factors, otp: Math.floor(now / 1000) };
+/**
+ * A passkey that has verified its user beside another factor may do so alone from now on (WebAuthn §7.2, last step);
+ * one that never did could have been handed on.
+ */
+function noteUserVerification(store: AccountStore, evidence: Evidence): void {
+  if (evidence.method !== "passkey" || !evidence.assertion?.userVerified) return;
+  const passkey = store.factors().find(({ id }) => id === evidence.passkeyId);
+  if (passkey?.kind !== "passkey" || passkey.credential.userVerified) return;
+  store.saveFactor({ ...passkey, credential: { ...passkey.credential, userVerified: true } });
 }

@@ -1,10 +1,19 @@
 import { SECOND_FACTOR_FAILURES, SECOND_FACTOR_WINDOW_MS } from "../policy.ts";
 
 /**
- * The second-factor budget of unrecognised browsers: moments (epoch milliseconds) at which an attempt was taken and
- * not given back. An attempt is taken before its code is looked at, so one that never settles stays spent.
+ * Second-factor attempts of one pot: the moments (epoch milliseconds) at which one was taken and not given back. An
+ * attempt is taken before its code is looked at, so one that never settles stays spent.
  */
 export type SpentAttempts = number[];
+
+/**
+ * Whose attempts are counted together. Unrecognised browsers share one pot, those who have proven the mailbox another, and each
+ * recognised browser has its own, named by its id: so nobody can use up what the owner needs.
+ */
+export type Pot = "unrecognised" | "proven" | (string & {});
+
+/** The spent attempts of every pot. */
+export type Pots = Record<string, SpentAttempts>;
 
 /** Attempts that still count at `now`. One from the future (a clock set back) counts too: time gives nothing away. */
 export function countingAttempts(spent: SpentAttempts, now: number): SpentAttempts {
@@ -21,6 +30,14 @@ export function retryAfterSeconds(spent: SpentAttempts, now: number): number {
   const counting = countingAttempts(spent, now).sort((a, b) => a - b);
   const blocking = counting[counting.length - SECOND_FACTOR_FAILURES];
   return blocking === undefined ? 0 : Math.ceil((blocking + SECOND_FACTOR_WINDOW_MS - now) / 1000);
+}
+
+/**
+ * Takes an attempt at `now`. Factors that cannot be guessed take one from an empty pot too; of more than the limit the
+ * newest are kept, since no more are ever asked for.
+ */
+export function takeAttempt(spent: SpentAttempts, now: number): SpentAttempts {
+  return [...countingAttempts(spent, now), now].sort((a, b) => a - b).slice(-SECOND_FACTOR_FAILURES);
 }
 
 /** Gives back the attempt taken at `takenAt`: the answer was right. No other failure is forgiven with it. */

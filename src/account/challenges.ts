@@ -1,6 +1,16 @@
-import { CHALLENGE_ATTEMPTS, LIVE_CHALLENGES } from "../policy.ts";
-import type { FactorTimes } from "../tokens/access-token.ts";
+import { randomBytes } from "node:crypto";
+import {
+  CHALLENGE_ATTEMPTS,
+  CHALLENGE_TTL_MS,
+  LIVE_CHALLENGES,
+  LIVE_CHALLENGES_OF_OWNER,
+  WEBAUTHN_CHALLENGE_BYTES,
+} from "../policy.ts";
 import type { ChallengePurpose } from "../tokens/challenge-token.ts";
+import type { Proof } from "../tokens/proof.ts";
+import type { Pot } from "./budgets.ts";
+import type { SecondFactorMethod, SecondFactorPolicy } from "./methods.ts";
+import type { Floor } from "./sessions.ts";
 
 /** The terms a request asked for; a challenge carries them, and its answer is given under them. */
 export interface SignInTerms {
@@ -10,21 +20,45 @@ export interface SignInTerms {
   /** Lifetimes of a session opened under these terms, milliseconds. */
   idleMs: number;
   absoluteMs: number;
+  /** What the operator demanded then. */
+  secondFactor: SecondFactorPolicy;
+  /** Keyed digest of the address, which the cookie of a recognised browser names the account by. */
+  emailDigest: string;
 }
 
-/** A challenge as the account remembers it. Times in epoch milliseconds. */
-export interface Challenge {
-  id: string;
+/** What a challenge is about. */
+export interface ChallengeSubject {
   purpose: ChallengePurpose;
   /** The session it belongs to; none for a sign-in. */
   sessionId?: string;
+  /** Of a sign-in: whose attempts it draws on. */
+  pot?: Pot;
+  /** What it can be answered with. */
+  methods: SecondFactorMethod[];
+  /** What was proven before it was opened. */
+  factors: Proof;
+  terms: SignInTerms;
+}
+
+/** A challenge as the account remembers it. Times in epoch milliseconds. */
+export interface Challenge extends ChallengeSubject, Floor {
+  id: string;
   expiresAt: number;
   attempts: number;
-  passwordVersion: number;
-  epoch: number;
-  /** What was proven before it was opened. */
-  factors: FactorTimes;
-  terms: SignInTerms;
+  /** The WebAuthn challenge of its next assertion, base64url; a new one for every try. */
+  webauthn: string;
+}
+
+/** A challenge that can be answered from `now` on. */
+export function startChallenge(subject: ChallengeSubject, { passwordVersion, epoch }: Floor, now: number): Challenge {
+  const id = crypto.randomUUID();
+  const expiresAt = now + CHALLENGE_TTL_MS;
+  return { ...subject, id, expiresAt, attempts: 0, webauthn: newWebAuthnChallenge(), passwordVersion, epoch };
+}
+
+/** A challenge for one WebAuthn ceremony (WebAuthn §13.4.3), base64url. */
+export function newWebAuthnChallenge(): string {
+  return randomBytes(WEBAUTHN_CHALLENGE_BYTES).toString("base64url");
 }
 
 /** Whether a challenge can still be answered. */
@@ -32,14 +66,29 @@ export function isLive(challenge: Challenge, now: number): boolean {
   return now < challenge.expiresAt && challenge.attempts < CHALLENGE_ATTEMPTS;
 }
 
-/**
- * Adds a challenge and drops what it replaces: dead ones, the oldest sign-ins beyond the limit, and an earlier one of
- * the same session and purpose. A new challenge pushes out only its own kind.
- */
-export function addChallenge(challenges: Challenge[], added: Challenge, now: number): Challenge[] {
+/** Those that can still be answered, and how many of unrecognised browsers were left without a right answer. */
+export function dropDead(challenges: Challenge[], now: number): { live: Challenge[]; abandoned: number } {
   const live = challenges.filter((challenge) => isLive(challenge, now));
-  const sameKind = live.filter((other) => other.purpose === added.purpose && other.sessionId === added.sessionId);
-  const keep = added.sessionId === undefined ? LIVE_CHALLENGES - 1 : 0;
-  const pushedOut = new Set(sameKind.slice(0, Math.max(0, sameKind.length - keep)));
-  return [...live.filter((challenge) => !pushedOut.has(challenge)), added];
+  return { live, abandoned: countUnrecognised(challenges) - countUnrecognised(live) };
+}
+
+/**
+ * Adds a challenge and drops what it pushes out: the oldest sign-ins of the same pot beyond its limit, or an earlier
+ * one of the same session and purpose. A new challenge pushes out only its own kind.
+ */
+export function addChallenge(live: Challenge[], added: Challenge): { challenges: Challenge[]; abandoned: number } {
+  const sameKind = live.filter(
+    ({ purpose, sessionId, pot }) => purpose === added.purpose && sessionId === added.sessionId && pot === added.pot,
+  );
+  const pushedOut = new Set(sameKind.slice(0, Math.max(0, sameKind.length - limitOf(added) + 1)));
+  const challenges = [...live.filter((challenge) => !pushedOut.has(challenge)), added];
+  return { challenges, abandoned: countUnrecognised([...pushedOut]) };
+}
+
+function limitOf({ pot }: Challenge): number {
+  return pot === "unrecognised" ? LIVE_CHALLENGES : LIVE_CHALLENGES_OF_OWNER;
+}
+
+function countUnrecognised(challenges: Challenge[]): number {
+  return challenges.filter(({ pot }) => pot === "unrecognised").length;
 }

@@ -1,7 +1,10 @@
 import type { Refusal } from "../refusal.ts";
-import type { AccountStore } from "./account-store.ts";
+import type { AccountStore, Guard } from "./account-store.ts";
 import { admit, type ChallengeGrant, endSession, grantOf, openChallenge, type SessionGrant } from "./admission.ts";
-import { hasSecret, isAlive, judgeGeneration, needsReproof, rotateSession } from "./sessions.ts";
+import { isTrusted } from "./browsers.ts";
+import { standingOf } from "./factors.ts";
+import { judge, methodsFor, type SecondFactorPolicy } from "./methods.ts";
+import { hasSecret, isAlive, judgeGeneration, needsReproof, rotateSession, type Session } from "./sessions.ts";
 
 /** A refresh token whose HMAC has been checked, and the terms of this refresh. */
 export interface RefreshRequest {
@@ -11,6 +14,8 @@ export interface RefreshRequest {
   epoch: number;
   /** After this a second factor has to be proven again, milliseconds. */
   factorMaxAgeMs: number;
+  /** What the operator demands now, which may be more than when the session was opened. */
+  secondFactor: SecondFactorPolicy;
 }
 
 /**
@@ -19,7 +24,7 @@ export interface RefreshRequest {
  */
 export function refreshSession(
   store: AccountStore,
-  { sessionId, generation, secret, epoch, factorMaxAgeMs }: RefreshRequest,
+  { sessionId, generation, secret, epoch, factorMaxAgeMs, secondFactor }: RefreshRequest,
   now: number,
 ): SessionGrant | ChallengeGrant | Refusal {
   const guard = store.guard();
@@ -36,12 +41,41 @@ export function refreshSession(
   }
   const overtaken = admit(guard, { passwordVersion: session.passwordVersion, epoch });
   if (overtaken) return overtaken;
-  if (needsReproof(session, factorMaxAgeMs, now)) {
-    const { factors, terms } = session;
-    return openChallenge(store, guard, { purpose: "reauthenticate", sessionId, factors, terms }, now);
+  const admission = judge(
+    secondFactor,
+    standingOf(store, guard, sessionId),
+    session.factors,
+    isTrusting(guard, session, now),
+  );
+  if (admission === "enrolment") return endBelowPolicy(store, guard, sessionId);
+  if (admission === "challenge" || needsReproof(session, factorMaxAgeMs, now)) {
+    return askAgain(store, guard, session, secondFactor, now);
   }
   if (presentation === "retry") return grantOf(session, secret);
   const rotated = rotateSession(session, now);
   store.saveSession(rotated);
   return grantOf(rotated, secret);
+}
+
+/** Asks a session to prove again; one that has nothing left to prove with is over. */
+function askAgain(
+  store: AccountStore,
+  guard: Guard,
+  { id, factors, terms }: Session,
+  secondFactor: SecondFactorPolicy,
+  now: number,
+): ChallengeGrant | Refusal {
+  const methods = methodsFor(secondFactor, standingOf(store, guard, id));
+  if (methods.length === 0) return endBelowPolicy(store, guard, id);
+  return openChallenge(store, guard, { purpose: "reauthenticate", sessionId: id, methods, factors, terms }, now);
+}
+
+function endBelowPolicy(store: AccountStore, guard: Guard, sessionId: string): Refusal {
+  endSession(store, guard, sessionId);
+  return { refused: "session_below_policy" };
+}
+
+/** Whether a browser's trust still stands in for the second factor of a session that it opened. */
+function isTrusting(guard: Guard, { trustedBy }: Session, now: number): boolean {
+  return guard.browsers.some((browser) => browser.id === trustedBy && isTrusted(browser, guard, now));
 }

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { REFRESH_GRACE_MS } from "../policy.ts";
-import type { FactorTimes } from "../tokens/access-token.ts";
+import { type Proof, secondFactorTime } from "../tokens/proof.ts";
 import type { SignInTerms } from "./challenges.ts";
 
 /** A session as the account remembers it. Times in epoch milliseconds. */
@@ -18,8 +18,12 @@ export interface Session {
   absoluteExpiresAt: number;
   passwordVersion: number;
   epoch: number;
-  factors: FactorTimes;
+  factors: Proof;
   terms: SignInTerms;
+  /** The trusted browser whose trust stood in for the second factor. */
+  trustedBy?: string;
+  /** When a session that a recovery code opened gave its password once more, epoch seconds. */
+  passwordAgainAt?: number;
 }
 
 /** The floor below which nothing of an account lives: what a session or a verdict must reach. */
@@ -38,7 +42,7 @@ export type Presentation = "current" | "retry" | "lost" | "reused" | "from_the_f
 export function startSession(
   id: string,
   secret: Uint8Array,
-  factors: FactorTimes,
+  factors: Proof,
   floor: Floor,
   terms: SignInTerms,
   now: number,
@@ -97,9 +101,9 @@ export function replaceSecret(session: Session, secret: Uint8Array): Session {
 }
 
 /** Whether the second factor of a session has grown too old for a refresh; a session without one has none to renew. */
-export function needsReproof(session: Session, factorMaxAgeMs: number, now: number): boolean {
-  const { otp } = session.factors;
-  return otp !== undefined && now > otp * 1000 + factorMaxAgeMs;
+export function needsReproof({ factors }: Session, factorMaxAgeMs: number, now: number): boolean {
+  const provenAt = secondFactorTime(factors);
+  return provenAt !== undefined && now > provenAt * 1000 + factorMaxAgeMs;
 }
 
 function digestOf(secret: Uint8Array): string {

@@ -1,26 +1,44 @@
 import { SESSION_POT } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
+import { describeProof } from "../tokens/proof.ts";
 import type { AccountStore } from "./account-store.ts";
 import { type AccessGrant, type ChallengeGrant, endSession, liveSession, openChallenge } from "./admission.ts";
-import { takeFromPot } from "./answers.ts";
+import { takeFromPot } from "./attempts.ts";
+import { standingOf } from "./factors.ts";
+import { methodsFor, type SecondFactorPolicy } from "./methods.ts";
+import type { Session } from "./sessions.ts";
+
+/** What a session asks for with a step-up. */
+export interface StepUpRequest {
+  sessionId: string;
+  audience: string;
+  secondFactor: SecondFactorPolicy;
+  /** Whether a password came along. */
+  withPassword: boolean;
+}
 
 /**
- * Opens the step-up of a session (RFC 9470): a challenge where the account has a factor. Where it has none the password
- * is asked; `withPassword` says that one came along, and then an attempt is taken for it before it is hashed.
+ * Opens the step-up of a session (RFC 9470): a challenge where the account has something to prove. Where it has not,
+ * and in a session that a recovery code opened, the password is asked; if one came along, an attempt is taken for it
+ * before it is hashed.
  */
 export function openStepUp(
   store: AccountStore,
-  sessionId: string,
-  audience: string,
-  withPassword: boolean,
+  { sessionId, audience, secondFactor, withPassword }: StepUpRequest,
   now: number,
 ): ChallengeGrant | { kind: "password_reserved" } | { kind: "password_needed" } | Refusal {
   const guard = store.guard();
   const session = liveSession(store, guard, sessionId, now);
   if ("refused" in session) return session;
-  if (store.activeFactors().length > 0) {
+  const methods = methodsFor(secondFactor, standingOf(store, guard, sessionId));
+  if (methods.length > 0 && !(withPassword && isRecovered(session))) {
     const terms = { ...session.terms, audience };
-    return openChallenge(store, guard, { purpose: "step_up", sessionId, factors: session.factors, terms }, now);
+    return openChallenge(
+      store,
+      guard,
+      { purpose: "step_up", sessionId, methods, factors: session.factors, terms },
+      now,
+    );
   }
   if (!withPassword) return { kind: "password_needed" };
   const refusal = takeFromPot(store, guard, sessionId);
@@ -32,24 +50,30 @@ export function openStepUp(
 /** Judges a step-up by password. Everything is read again; a factor that came meanwhile makes the password too little. */
 export function settlePasswordStepUp(
   store: AccountStore,
-  sessionId: string,
-  audience: string,
-  right: boolean,
-  passwordVersion: number,
+  { sessionId, audience, secondFactor }: StepUpRequest,
+  verdict: { right: boolean; passwordVersion: number },
   now: number,
 ): AccessGrant | Refusal {
   const guard = store.guard();
   const session = liveSession(store, guard, sessionId, now);
   if ("refused" in session) return session;
-  if (!right) {
+  if (!verdict.right) {
     if ((guard.pots[sessionId] ?? 0) >= SESSION_POT) endSession(store, guard, sessionId);
     return { refused: "wrong_step_up_password" };
   }
-  if (passwordVersion !== session.passwordVersion || store.activeFactors().length > 0) {
+  const canProveMore = methodsFor(secondFactor, standingOf(store, guard, sessionId)).length > 0;
+  if (verdict.passwordVersion !== session.passwordVersion || (canProveMore && !isRecovered(session))) {
     return { refused: "verdict_overtaken" };
   }
   delete guard.pots[sessionId];
   store.saveGuard(guard);
+  const pwd = Math.floor(now / 1000);
+  if (isRecovered(session)) store.saveSession({ ...session, passwordAgainAt: pwd });
   const { roles } = session.terms;
-  return { kind: "access", sessionId, audience, roles, factors: { ...session.factors, pwd: Math.floor(now / 1000) } };
+  return { kind: "access", sessionId, audience, roles, factors: { ...session.factors, pwd } };
+}
+
+/** Whether a recovery code opened the session. */
+function isRecovered({ factors }: Session): boolean {
+  return describeProof(factors).acr === "aal2-recovery";
 }

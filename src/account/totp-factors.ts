@@ -5,22 +5,25 @@ import { TOTP_PENDING_ATTEMPTS } from "../policy.ts";
 
 /** An authenticator app as the account remembers it. Times in epoch milliseconds. */
 export interface TotpFactor {
+  kind: "totp";
   id: string;
   label: string;
   /** AES-256-GCM, bound to the account and this factor. */
   sealedSecret: string;
   createdAt: number;
   /** While it waits for its first code: who may give it, until when, and how many were wrong. */
-  pending?: { sessionId: string; until: number; attempts: number };
+  pending?: { ownerId: string; until: number; attempts: number };
+  /** The session that enrolled it after a recovery code had opened that session. */
+  enrolledAfterRecoveryBy?: string;
 }
 
 /** The steps of each factor that a code matched. */
 export type MatchedSteps = { factorId: string; steps: number[] }[];
 
-/** Whether a pending factor can still be confirmed by this session. */
-export function isConfirmable(factor: TotpFactor, sessionId: string, now: number): boolean {
+/** Whether a pending factor can still be confirmed by this session or enrolment. */
+export function isConfirmable(factor: TotpFactor, ownerId: string, now: number): boolean {
   const { pending } = factor;
-  return pending?.sessionId === sessionId && now < pending.until && pending.attempts < TOTP_PENDING_ATTEMPTS;
+  return pending?.ownerId === ownerId && now < pending.until && pending.attempts < TOTP_PENDING_ATTEMPTS;
 }
 
 /** What the sealed secret of a factor is bound to. */

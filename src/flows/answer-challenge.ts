@@ -1,7 +1,21 @@
-import type { Refusal } from "../refusal.ts";
+import type { AccessGrant, EnrolmentRequired, SessionGrant } from "../account/admission.ts";
+import type { GivenAnswer } from "../account/evidence.ts";
+import { type AssertionResponse, requestOptions } from "../factors/passkey.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import { DAY_MS } from "../policy.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
-import { verifyChallengeToken } from "../tokens/challenge-token.ts";
-import { type IssuedTokens, issueTokens } from "./issue.ts";
+import { type ChallengeReference, verifyChallengeToken } from "../tokens/challenge-token.ts";
+import { makeUserHandle } from "../tokens/user-handle.ts";
+import { visitingBrowser } from "./browsers.ts";
+import { type Issued, issue } from "./issue.ts";
+import { tellOwner } from "./notices.ts";
+
+/** An answer as it was typed, codes in their normal form, or as a passkey signed it. */
+export type TypedAnswer =
+  | { method: "totp"; code: string }
+  | { method: "recovery_code"; code: string }
+  | { method: "passkey"; response: AssertionResponse };
 
 /**
  * The second door, for every purpose a challenge can have. The token is checked here, before any object wakes; the
@@ -11,12 +25,63 @@ export async function answerChallenge(
   service: Service,
   visit: Visit,
   challengeToken: string,
-  code: string,
-): Promise<IssuedTokens | Refusal> {
+  answer: TypedAnswer,
+  trustBrowser: boolean,
+): Promise<Issued | Refusal> {
   const ring = await service.keyRing(visit.now);
-  const challenge = await verifyChallengeToken(ring, service.config.issuer, challengeToken, visit.now);
+  const { issuer, trustedBrowserDays } = service.config;
+  const challenge = await verifyChallengeToken(ring, issuer, challengeToken, visit.now);
+  if (!challenge) return { refused: "challenge_forged" };
+  const given = await givenAnswer(service, ring, challenge, answer);
+  const { claim } = await visitingBrowser(ring, visit);
+  const answerer = { ...claim, trustForMs: trustBrowser ? trustedBrowserDays * DAY_MS : 0 };
+  const { accountId, challengeId, purpose } = challenge;
+  const grant = await service.account(accountId).answer({ challengeId, purpose }, given, answerer);
+  if ("refused" in grant) return grant;
+  tellOfAnswer(service, visit, accountId, grant);
+  return issue(service, visit, accountId, grant);
+}
+
+/** What a passkey must sign to answer a challenge (WebAuthn §7.2 step 1). */
+export async function passkeyOptions(
+  service: Service,
+  visit: Visit,
+  challengeToken: string,
+): Promise<{ options: ReturnType<typeof requestOptions> } | Refusal> {
+  const ring = await service.keyRing(visit.now);
+  const { issuer, relyingParty } = service.config;
+  const challenge = await verifyChallengeToken(ring, issuer, challengeToken, visit.now);
   if (!challenge) return { refused: "challenge_forged" };
   const { accountId, challengeId, purpose } = challenge;
-  const grant = await service.account(accountId).answerWithTotp(challengeId, purpose, code);
-  return "refused" in grant ? grant : issueTokens(service, accountId, grant, visit.now);
+  const terms = await service.account(accountId).assertionTerms({ challengeId, purpose });
+  if (isRefusal(terms)) return terms;
+  const { webauthn, mustVerifyUser, credentials } = terms;
+  const userVerification = mustVerifyUser ? "required" : "preferred";
+  return { options: requestOptions(relyingParty, webauthn, userVerification, credentials) };
+}
+
+async function givenAnswer(
+  { config }: Service,
+  ring: KeyRing,
+  { accountId }: ChallengeReference,
+  answer: TypedAnswer,
+): Promise<GivenAnswer> {
+  if (answer.method !== "passkey") return answer;
+  const userHandle = await makeUserHandle(ring, accountId);
+  return { method: "passkey", response: answer.response, rp: config.relyingParty, userHandle };
+}
+
+function tellOfAnswer(
+  service: Service,
+  visit: Visit,
+  accountId: string,
+  grant: SessionGrant | AccessGrant | EnrolmentRequired,
+): void {
+  if (grant.kind === "enrolment") return;
+  const { recoveryCodesLeft } = grant;
+  if (recoveryCodesLeft !== undefined) {
+    tellOwner(service, visit, accountId, { notice: "recovery_code_used", remaining: recoveryCodesLeft });
+  }
+  const trusted = grant.kind === "session" ? grant.browser?.trusted : undefined;
+  if (trusted) tellOwner(service, visit, accountId, { notice: "browser_trusted", until: trusted.until });
 }

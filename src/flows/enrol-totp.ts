@@ -1,8 +1,10 @@
 import { base32, newTotpSecret, otpauthUri } from "../factors/totp.ts";
 import { TOTP_PENDING_TTL_MS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
-import type { Service } from "../service.ts";
-import type { AccessToken } from "../tokens/access-token.ts";
+import type { Service, Visit } from "../service.ts";
+import type { Enroller } from "./authenticate.ts";
+import { visitingBrowser } from "./browsers.ts";
+import { type NewFactor, tellOfNewFactor } from "./new-factor.ts";
 
 /** A new authenticator, shown once. */
 export interface PendingAuthenticator {
@@ -15,14 +17,14 @@ export interface PendingAuthenticator {
 /** Starts the enrolment of an authenticator app. The secret is worth nothing until a code of it comes back. */
 export async function enrolTotp(
   service: Service,
-  bearer: AccessToken,
+  { accountId, bearer }: Enroller,
   label: string,
 ): Promise<PendingAuthenticator | Refusal> {
   const secret = newTotpSecret();
-  const { accountId, sessionId, factors } = bearer;
+  const { appName, secondFactor } = service.config;
   const [user, kept] = await Promise.all([
     service.users.findById(accountId),
-    service.account(accountId).enrolTotp({ sessionId, factors }, label, secret),
+    service.account(accountId).enrolTotp(bearer, secondFactor, label, secret),
   ]);
   if ("refused" in kept) return kept;
   if (!user) return { refused: "session_ended" };
@@ -30,7 +32,7 @@ export async function enrolTotp(
   return {
     factorId: kept.factorId,
     secret: text,
-    otpauthUri: otpauthUri(service.config.appName, user.email, text),
+    otpauthUri: otpauthUri(appName, user.email, text),
     expiresInSeconds: TOTP_PENDING_TTL_MS / 1000,
   };
 }
@@ -38,9 +40,12 @@ export async function enrolTotp(
 /** Activates the authenticator with its first code; the account's other sessions end. */
 export async function confirmTotp(
   service: Service,
-  bearer: AccessToken,
+  visit: Visit,
+  { accountId, bearer }: Enroller,
   factorId: string,
   code: string,
-): Promise<{ kind: "active" } | Refusal> {
-  return service.account(bearer.accountId).confirmTotp(bearer.sessionId, factorId, code);
+): Promise<NewFactor | Refusal> {
+  const { claim } = await visitingBrowser(await service.keyRing(visit.now), visit);
+  const activated = await service.account(accountId).confirmTotp(bearer, factorId, code, claim);
+  return "refused" in activated ? activated : tellOfNewFactor(service, visit, accountId, activated);
 }

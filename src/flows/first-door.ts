@@ -6,7 +6,16 @@ import type { Service, Visit } from "../service.ts";
 
 /** A try at the first door that the gates have let through and that has to be settled. */
 export interface AdmittedTry {
-  settle(outcome: Outcome): Promise<void>;
+  /** Refused only where a mailed proof was brought that another right password has used up meanwhile. */
+  settle(outcome: Outcome): Promise<Refusal | undefined>;
+}
+
+/** What speaks for whoever knocks. */
+export interface Credit {
+  /** A browser that is recognised for this very address. */
+  browserId?: string | undefined;
+  /** A mailed proof of this very address. */
+  proofId?: string | undefined;
 }
 
 /**
@@ -16,13 +25,20 @@ export interface AdmittedTry {
 export async function askGates(
   service: Service,
   ring: KeyRing,
-  visit: Visit,
+  { network }: Visit,
   emailKey: string,
+  { browserId, proofId }: Credit = {},
 ): Promise<AdmittedTry | Refusal> {
-  const requests = await Promise.all([sourceGate(ring, visit.network), emailGate(ring, emailKey, visit.network)]);
+  const requests = await Promise.all([
+    sourceGate(ring, network),
+    emailGate(ring, emailKey, network, browserId, proofId),
+  ]);
   const answers = await Promise.all(requests.map((request) => reserve(service, request)));
   const settle = async (outcome: Outcome) => {
-    await Promise.all(answers.map((answer) => (isRefusal(answer) ? undefined : answer.settle(outcome))));
+    const settled = await Promise.all(
+      answers.map((answer) => (isRefusal(answer) ? undefined : answer.settle(outcome))),
+    );
+    return settled.find((refusal) => refusal !== undefined);
   };
   const refusal = answers.find(isRefusal);
   if (!refusal) return { settle };
@@ -36,14 +52,11 @@ export async function countAgainstSource(service: Service, visit: Visit): Promis
   await service.gate(shard).spend(subjects);
 }
 
-async function reserve(service: Service, { shard, subjects }: GateRequest): Promise<AdmittedTry | Refusal> {
+/** Takes a try at one gate. */
+export async function reserve(service: Service, { shard, subjects }: GateRequest): Promise<AdmittedTry | Refusal> {
   const gate = service.gate(shard);
   const answer = await gate.reserve(subjects);
   if ("refused" in answer) return answer;
   const { reservation } = answer;
-  return {
-    settle: async (outcome) => {
-      await gate.settle(reservation, subjects, outcome);
-    },
-  };
+  return { settle: async (outcome) => (await gate.settle(reservation, subjects, outcome)) ?? undefined };
 }

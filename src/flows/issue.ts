@@ -1,10 +1,12 @@
-import type { AccessGrant, ChallengeGrant, SessionGrant } from "../account/admission.ts";
+import type { AccessGrant, ChallengeGrant, EnrolmentRequired, SessionGrant } from "../account/admission.ts";
 import type { SignInTerms } from "../account/challenges.ts";
 import { USER_AGENT_MAX } from "../policy.ts";
 import type { Service, Visit } from "../service.ts";
 import { signAccessToken } from "../tokens/access-token.ts";
 import { signChallengeToken } from "../tokens/challenge-token.ts";
+import { signEnrolmentToken } from "../tokens/enrolment-token.ts";
 import { makeRefreshToken } from "../tokens/refresh-token.ts";
+import { cookiesFor, type NewCookie, visitingBrowser } from "./browsers.ts";
 
 /** Tokens behind the second door, or behind the only one where no factor exists. */
 export interface IssuedTokens {
@@ -14,6 +16,8 @@ export interface IssuedTokens {
   sessionId: string;
   /** Absent after a step-up, which opens one access token and nothing else. */
   refresh?: { token: string; expiresInSeconds: number };
+  /** For a browser that has signed in completely. */
+  cookies: NewCookie[];
 }
 
 /** A challenge, which opens nothing by itself. */
@@ -24,43 +28,59 @@ export interface IssuedChallenge {
   methods: string[];
 }
 
+/** The way to add a factor, which opens nothing else. */
+export interface IssuedEnrolment {
+  kind: "enrolment";
+  enrolmentToken: string;
+  expiresInSeconds: number;
+  methods: string[];
+}
+
+/** What a sign-in can come to. */
+export type Issued = IssuedTokens | IssuedChallenge | IssuedEnrolment;
+
 /** Turns what the account object granted into tokens. The object has decided; here is only signing. */
 export async function issue(
   service: Service,
+  visit: Visit,
   accountId: string,
-  grant: SessionGrant | AccessGrant | ChallengeGrant,
-  now: number,
-): Promise<IssuedTokens | IssuedChallenge> {
-  return grant.kind === "challenge"
-    ? issueChallenge(service, accountId, grant, now)
-    : issueTokens(service, accountId, grant, now);
+  grant: SessionGrant | AccessGrant | ChallengeGrant | EnrolmentRequired,
+): Promise<Issued> {
+  if (grant.kind === "challenge") return issueChallenge(service, visit, accountId, grant);
+  if (grant.kind === "enrolment") return issueEnrolment(service, visit, accountId, grant);
+  return issueTokens(service, visit, accountId, grant);
 }
 
 /** Signs the access token of a grant, and its refresh token when it is a session's. */
 export async function issueTokens(
   service: Service,
+  visit: Visit,
   accountId: string,
   grant: SessionGrant | AccessGrant,
-  now: number,
 ): Promise<IssuedTokens> {
   const { config } = service;
+  const { now } = visit;
   const ring = await service.keyRing(now);
   const { sessionId, audience, roles, factors } = grant;
   const subject = { accountId, sessionId, audience, roles, factors };
   const expiresInSeconds = config.accessTokenTtlSeconds;
   const accessToken = await signAccessToken(ring, config.issuer, subject, now, expiresInSeconds);
-  const issued = { kind: "tokens", accessToken, expiresInSeconds, sessionId } as const;
-  if (grant.kind === "access") return issued;
-  const { generation, secret, refreshExpiresAt } = grant;
+  const issued = { kind: "tokens", accessToken, expiresInSeconds, sessionId, cookies: [] } as const;
+  if (grant.kind === "access") return { ...issued, cookies: [] };
+  const { generation, secret, refreshExpiresAt, browser } = grant;
   const token = await makeRefreshToken(ring, { accountId, sessionId, generation, secret });
-  return { ...issued, refresh: { token, expiresInSeconds: Math.floor((refreshExpiresAt - now) / 1000) } };
+  return {
+    ...issued,
+    refresh: { token, expiresInSeconds: Math.floor((refreshExpiresAt - now) / 1000) },
+    cookies: browser ? await cookiesFor(ring, await visitingBrowser(ring, visit), browser, now) : [],
+  };
 }
 
 async function issueChallenge(
   service: Service,
+  { now }: Visit,
   accountId: string,
   { challengeId, purpose, methods, expiresAt }: ChallengeGrant,
-  now: number,
 ): Promise<IssuedChallenge> {
   const ring = await service.keyRing(now);
   const reference = { accountId, challengeId, purpose };
@@ -68,9 +88,25 @@ async function issueChallenge(
   return { kind: "challenge", challengeToken, expiresInSeconds: Math.round((expiresAt - now) / 1000), methods };
 }
 
+async function issueEnrolment(
+  service: Service,
+  { now }: Visit,
+  accountId: string,
+  { enrolmentId, methods, expiresAt }: EnrolmentRequired,
+): Promise<IssuedEnrolment> {
+  const ring = await service.keyRing(now);
+  const enrolmentToken = await signEnrolmentToken(ring, service.config.issuer, { accountId, enrolmentId }, expiresAt);
+  return { kind: "enrolment", enrolmentToken, expiresInSeconds: Math.round((expiresAt - now) / 1000), methods };
+}
+
 /** The terms of a sign-in: what was asked for, within what the operator allows. */
-export function signInTerms(service: Service, visit: Visit, roles: string[], remember: boolean): SignInTerms {
-  const { issuer, sessions, rememberedSessions } = service.config;
+export function signInTerms(
+  service: Service,
+  visit: Visit,
+  { roles, remember, emailDigest }: { roles: string[]; remember: boolean; emailDigest: string },
+): SignInTerms {
+  const { issuer, sessions, rememberedSessions, secondFactor } = service.config;
   const { idleMs, absoluteMs } = remember ? rememberedSessions : sessions;
-  return { audience: issuer, roles, userAgent: visit.userAgent.slice(0, USER_AGENT_MAX), idleMs, absoluteMs };
+  const userAgent = visit.userAgent.slice(0, USER_AGENT_MAX);
+  return { audience: issuer, roles, userAgent, idleMs, absoluteMs, secondFactor, emailDigest };
 }

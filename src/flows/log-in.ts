@@ -1,19 +1,25 @@
+import type { Knock } from "../account/first-door.ts";
 import { emailKey } from "../directory/email-key.ts";
 import type { User } from "../directory/users.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import { emailDigest } from "../keys/keyed-digest.ts";
 import type { HashPlace } from "../passwords/hash-places.ts";
 import { dummyHash, hashPassword, verifyPassword } from "../passwords/password-hash.ts";
-import type { Refusal } from "../refusal.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
-import { askGates } from "./first-door.ts";
+import { entryFor } from "../tokens/browser-cookie.ts";
+import { openLink } from "../tokens/one-time-link.ts";
+import { visitingBrowser } from "./browsers.ts";
+import { askGates, countAgainstSource } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
-import { type IssuedChallenge, type IssuedTokens, issue, signInTerms } from "./issue.ts";
+import { type Issued, issue, signInTerms } from "./issue.ts";
 
-/** A sign-in by password; `password` normalised. */
+/** A sign-in by password; `password` normalised, `proof` the token of a mailed link. */
 export interface LogInRequest {
   email: string;
   password: string;
   remember: boolean;
+  proof: string | undefined;
 }
 
 /**
@@ -21,11 +27,7 @@ export interface LogInRequest {
  * passwords and closed accounts walk the same path with the same work. Two storage round trips: the user and the
  * gates at once, then the account object or the gates.
  */
-export function logIn(
-  service: Service,
-  visit: Visit,
-  request: LogInRequest,
-): Promise<IssuedTokens | IssuedChallenge | Refusal> {
+export function logIn(service: Service, visit: Visit, request: LogInRequest): Promise<Issued | Refusal> {
   return withHashPlace(service, visit, (place) => logInFrom(place, service, visit, request));
 }
 
@@ -33,23 +35,62 @@ async function logInFrom(
   place: HashPlace,
   service: Service,
   visit: Visit,
-  { email, password, remember }: LogInRequest,
-): Promise<IssuedTokens | IssuedChallenge | Refusal> {
+  { email, password, remember, proof }: LogInRequest,
+): Promise<Issued | Refusal> {
   const ring = await service.keyRing(visit.now);
   const key = emailKey(email) ?? "";
-  const [user, admitted] = await Promise.all([service.users.findByEmailKey(key), askGates(service, ring, visit, key)]);
+  const [digest, { claim, recognised }, proven] = await Promise.all([
+    emailDigest(ring, key),
+    visitingBrowser(ring, visit),
+    proof === undefined ? { id: undefined } : readProof(service, ring, visit, proof, key),
+  ]);
+  if (isRefusal(proven)) return proven;
+  const credit = { browserId: entryFor(recognised, digest)?.browserId, proofId: proven.id };
+  const [user, admitted] = await Promise.all([
+    service.users.findByEmailKey(key),
+    askGates(service, ring, visit, key, credit),
+  ]);
   if ("refused" in admitted) return admitted;
   const refusal = await comparePassword(place, service, visit, ring, user, password);
   if (refusal || !user) {
     await admitted.settle("wrong");
     return refusal ?? { refused: "unknown_email" };
   }
-  service.waitUntil(admitted.settle("right"));
-  const verdict = { passwordVersion: user.passwordVersion, epoch: ring.epoch };
-  const grant = await service
-    .account(user.id)
-    .openFirstDoor(verdict, signInTerms(service, visit, user.roles, remember));
-  return "refused" in grant ? grant : issue(service, user.id, grant, visit.now);
+  // A proof is good for one right password, so its gate is waited for; otherwise nothing depends on the answer.
+  const settled = admitted.settle("right");
+  const used = proven.id === undefined ? service.waitUntil(settled) : await settled;
+  if (used) return used;
+  const terms = signInTerms(service, visit, { roles: user.roles, remember, emailDigest: digest });
+  return knock(service, visit, user, { passwordVersion: user.passwordVersion, epoch: ring.epoch }, terms, {
+    ...claim,
+    isProven: proven.id !== undefined,
+  });
+}
+
+async function knock(
+  service: Service,
+  visit: Visit,
+  { id }: User,
+  verdict: { passwordVersion: number; epoch: number },
+  terms: ReturnType<typeof signInTerms>,
+  who: Knock,
+): Promise<Issued | Refusal> {
+  const grant = await service.account(id).openFirstDoor(verdict, terms, who);
+  return "refused" in grant ? grant : issue(service, visit, id, grant);
+}
+
+/** The id of a mailed proof of this address. One that is not ours is a failure of its client, like any forged link. */
+async function readProof(
+  service: Service,
+  ring: KeyRing,
+  visit: Visit,
+  token: string,
+  key: string,
+): Promise<{ id: string } | Refusal> {
+  const proof = await openLink(ring, "proof", token, visit.now);
+  if (typeof proof !== "string" && proof.emailKey === key) return { id: proof.id };
+  service.waitUntil(countAgainstSource(service, visit));
+  return { refused: typeof proof === "string" ? proof : "link_forged" };
 }
 
 /** One hash, whoever asks for whom. A right password whose hash is outdated is hashed anew after the response. */

@@ -1,7 +1,8 @@
-import type { FactorView, SessionView } from "../account/account-object.ts";
+import type { BrowserView, FactorList, SessionView } from "../account/views.ts";
 import type { Refusal } from "../refusal.ts";
-import type { Service } from "../service.ts";
+import type { Service, Visit } from "../service.ts";
 import type { AccessToken } from "../tokens/access-token.ts";
+import { visitingBrowser } from "./browsers.ts";
 
 /** Who is signed in. */
 export interface Profile {
@@ -27,8 +28,18 @@ export async function readProfile(
 export async function listFactors(
   service: Service,
   { accountId, sessionId }: AccessToken,
-): Promise<{ factors: FactorView[] } | Refusal> {
+): Promise<FactorList | Refusal> {
   return service.account(accountId).listFactors(sessionId);
+}
+
+/** The browsers that the account recognises. */
+export async function listBrowsers(
+  service: Service,
+  visit: Visit,
+  { accountId, sessionId }: AccessToken,
+): Promise<{ browsers: BrowserView[] } | Refusal> {
+  const { claim } = await visitingBrowser(await service.keyRing(visit.now), visit);
+  return service.account(accountId).listBrowsers(sessionId, claim);
 }
 
 /** The account's living sessions. */

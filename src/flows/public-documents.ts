@@ -27,9 +27,14 @@ export async function checkReadiness(service: Service): Promise<{ kind: "ready" 
 export function readConfig({ config }: Service) {
   return {
     password_min: config.passwordMin,
-    methods: ["totp"],
+    methods: [...(config.secondFactor === "passkey" ? [] : ["totp"]), "passkey", "recovery_code"],
     second_factor: config.secondFactor,
     registration: config.registration,
-    trusted_browser_days: 0,
+    trusted_browser_days: config.trustedBrowserDays,
   };
+}
+
+/** The origins that share passkeys with the relying party (WebAuthn §5.11), where there are others than its own. */
+export function readRelatedOrigins({ config }: Service): { origins: string[] } | Refusal {
+  return config.relatedOrigins.length > 0 ? { origins: config.relatedOrigins } : { refused: "unknown_route" };
 }

@@ -1,4 +1,5 @@
 import { emailKey } from "../directory/email-key.ts";
+import { normalizeRecoveryCode } from "../factors/recovery-code.ts";
 import { normalizePassword } from "../passwords/password-policy.ts";
 
 /** Whether a text is an address this service takes. */
@@ -10,4 +11,9 @@ export function isEmailAddress(typed: string): boolean {
 export function comparablePassword(typed: string): string | undefined {
   const normalized = normalizePassword(typed);
   return normalized === "ill_formed" || normalized === "too_long" ? undefined : normalized;
+}
+
+/** A typed recovery code in its normal form, or nothing when it cannot be one. */
+export function comparableRecoveryCode(typed: string): string | undefined {
+  return normalizeRecoveryCode(typed);
 }

@@ -1,33 +1,55 @@
 import type { Context } from "hono";
-import type { IssuedChallenge, IssuedTokens } from "../flows/issue.ts";
+import type { FactorView } from "../account/factors.ts";
+import type { Issued, IssuedTokens } from "../flows/issue.ts";
+import type { NewFactor } from "../flows/new-factor.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
+import { setBrowserCookies } from "./browser-cookies.ts";
 import type { Api } from "./context.ts";
+import { isBrowserRequest } from "./host-cookies.ts";
 import { refuse } from "./problem.ts";
-import { isBrowserRequest, setRefreshCookie } from "./refresh-cookie.ts";
+import { setRefreshCookie } from "./refresh-cookie.ts";
 
-/** Answers with tokens, with a challenge, or with the refusal. A challenge carries nothing but itself. */
-export function answerIssued(c: Context<Api>, issued: IssuedTokens | IssuedChallenge | Refusal): Response {
+/** Answers with tokens, with a challenge, with the way to add a factor, or with the refusal. Each carries only itself. */
+export function answerIssued(c: Context<Api>, issued: Issued | Refusal): Response {
   if (isRefusal(issued)) return refuse(c, issued);
-  if (issued.kind === "tokens") return answerTokens(c, issued);
-  const { challengeToken, expiresInSeconds, methods } = issued;
-  return c.json({ status: "challenge", challenge_token: challengeToken, expires_in: expiresInSeconds, methods });
+  if (issued.kind === "tokens") return c.json({ status: "authenticated", ...tokenMembers(c, issued) });
+  const { expiresInSeconds: expires_in, methods } = issued;
+  return issued.kind === "challenge"
+    ? c.json({ status: "challenge", challenge_token: issued.challengeToken, expires_in, methods })
+    : c.json({ status: "enrolment_required", enrolment_token: issued.enrolmentToken, expires_in, methods });
 }
 
-function answerTokens(c: Context<Api>, { accessToken, expiresInSeconds, sessionId, refresh }: IssuedTokens): Response {
+/** Answers with what a new factor brought: codes with the first one, tokens where an enrolment token was waiting. */
+export function newFactorMembers(c: Context<Api>, { kind, recoveryCodes, tokens }: NewFactor) {
+  return {
+    status: kind,
+    ...(recoveryCodes ? { recovery_codes: recoveryCodes } : {}),
+    ...(tokens ? tokenMembers(c, tokens) : {}),
+  };
+}
+
+/** A factor as lists show it. */
+export function factorMembers({ id, kind, label, createdAt, lastUsedAt }: FactorView) {
+  const last_used_at = lastUsedAt === undefined ? null : rfc3339(lastUsedAt);
+  return { id, kind, label, created_at: rfc3339(createdAt), last_used_at };
+}
+
+/** A moment in JSON: RFC 3339. */
+export function rfc3339(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The members of a token answer. A browser gets the refresh token, and what it is known by, as cookies. */
+function tokenMembers(c: Context<Api>, { accessToken, expiresInSeconds, sessionId, refresh, cookies }: IssuedTokens) {
   const toCookie = refresh !== undefined && isBrowserRequest(c);
   if (toCookie) setRefreshCookie(c, refresh.token, refresh.expiresInSeconds);
-  return c.json({
-    status: "authenticated",
+  setBrowserCookies(c, cookies);
+  return {
     access_token: accessToken,
     token_type: "Bearer",
     expires_in: expiresInSeconds,
     ...(refresh && !toCookie ? { refresh_token: refresh.token } : {}),
     ...(refresh ? { refresh_expires_in: refresh.expiresInSeconds } : {}),
     session_id: sessionId,
-  });
-}
-
-/** A moment in JSON: RFC 3339. */
-export function rfc3339(ms: number): string {
-  return new Date(ms).toISOString();
+  };
 }

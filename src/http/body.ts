@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import * as v from "valibot";
 import { BODY_MAX_BYTES } from "../policy.ts";
 import type { FieldError, Refusal } from "../refusal.ts";
-import { type JsonDefect, parseStrictJson } from "./strict-json.ts";
+import { type JsonDefect, parseStrictJson } from "../strict-json.ts";
 
 /** Member names longer than this are cut where an error names them. */
 const PATH_MAX = 64;
@@ -18,12 +18,12 @@ const DEFECTS: Record<JsonDefect, string> = {
 export async function readBody<S extends v.GenericSchema>(
   c: Context,
   schema: S,
-  { mayBeEmpty = false } = {},
+  { mayBeEmpty = false, maxBytes = BODY_MAX_BYTES } = {},
 ): Promise<{ value: v.InferOutput<S> } | Refusal> {
   const { body, headers } = c.req.raw;
   if (!mayBeEmpty && !isJson(headers)) return { refused: "wrong_content_type" };
-  if (Number(headers.get("Content-Length")) > BODY_MAX_BYTES) return { refused: "body_too_large" };
-  const text = await readText(body);
+  if (Number(headers.get("Content-Length")) > maxBytes) return { refused: "body_too_large" };
+  const text = await readText(body, maxBytes);
   if (typeof text !== "string") return text;
   const isEmpty = mayBeEmpty && text === "";
   if (!isEmpty && !isJson(headers)) return { refused: "wrong_content_type" };
@@ -43,12 +43,12 @@ function isJson(headers: Headers): boolean {
 }
 
 /** Counts bytes while reading, since a declared length can lie or be absent. */
-async function readText(body: ReadableStream<Uint8Array> | null): Promise<string | Refusal> {
-  const bytes = new Uint8Array(BODY_MAX_BYTES);
+async function readText(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string | Refusal> {
+  const bytes = new Uint8Array(maxBytes);
   let length = 0;
   try {
     for await (const chunk of body ?? []) {
-      if (length + chunk.length > BODY_MAX_BYTES) return { refused: "body_too_large" };
+      if (length + chunk.length > maxBytes) return { refused: "body_too_large" };
       bytes.set(chunk, length);
       length += chunk.length;
     }

@@ -1,3 +1,4 @@
+import type { Enroller } from "../flows/authenticate.ts";
 import type { Service, Visit } from "../service.ts";
 import type { AccessToken } from "../tokens/access-token.ts";
 
@@ -10,5 +11,7 @@ export interface Api {
     requestId: string;
     /** Only behind the `signedIn` middleware; a route that forgets it fails, and opens nothing. */
     bearer: AccessToken;
+    /** Only behind the `enrolling` middleware. */
+    enroller: Enroller;
   };
 }

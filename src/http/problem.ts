@@ -9,13 +9,15 @@ import type { Api } from "./context.ts";
 const PROBLEMS = {
   invalid_request: [400, "The request does not have the expected shape"],
   unsupported_media_type: [415, "Send a body of type application/json in UTF-8"],
-  payload_too_large: [413, "The body is larger than 16 KiB"],
+  payload_too_large: [413, "The body is larger than this address takes"],
   not_found: [404, "There is nothing here by that name"],
   method_not_allowed: [405, "This address does not take that method"],
   misdirected_request: [421, "This service does not answer for that host"],
   https_required: [403, "This service answers over HTTPS only"],
   forbidden_origin: [403, "Requests from this origin are not accepted"],
   sign_in_failed: [401, "Email or password is not right"],
+  proof_required: [403, "Prove that this mailbox is yours, then sign in again"],
+  forbidden: [403, "This cannot be done"],
   too_many_attempts: [429, "Too many attempts; wait before the next one"],
   invalid_challenge: [401, "This challenge cannot be answered; sign in again"],
   invalid_code: [401, "That code did not work"],
@@ -36,6 +38,8 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   unknown_route: "not_found",
   unknown_session: "not_found",
   unknown_pending_factor: "not_found",
+  unknown_factor: "not_found",
+  unknown_browser: "not_found",
   wrong_method: "method_not_allowed",
   wrong_host: "misdirected_request",
   plain_http: "https_required",
@@ -49,13 +53,26 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   network_throttled: "too_many_attempts",
   pair_throttled: "too_many_attempts",
   second_factor_budget_spent: "too_many_attempts",
+  factor_kind_closed: "too_many_attempts",
+  mailbox_unproven: "proof_required",
   challenge_forged: "invalid_challenge",
   challenge_expired: "invalid_challenge",
   challenge_unknown: "invalid_challenge",
   challenge_exhausted: "invalid_challenge",
   challenge_overtaken: "invalid_challenge",
+  enrolment_forged: "invalid_challenge",
+  enrolment_unknown: "invalid_challenge",
   wrong_code: "invalid_code",
   replayed_code: "invalid_code",
+  wrong_recovery_code: "invalid_code",
+  wrong_assertion: "invalid_code",
+  sign_count_fell: "invalid_code",
+  assertion_unnamed: "invalid_code",
+  assertion_replayed: "invalid_code",
+  user_verification_unproven: "invalid_code",
+  registration_unknown: "invalid_request",
+  registration_wrong: "invalid_request",
+  credential_known: "invalid_request",
   access_token_missing: "invalid_token",
   access_token_invalid: "invalid_token",
   session_ended: "invalid_token",
@@ -65,12 +82,17 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   refresh_token_expired: "invalid_refresh_token",
   refresh_token_lost: "invalid_refresh_token",
   refresh_token_reused: "invalid_refresh_token",
+  session_below_policy: "invalid_refresh_token",
   weak_password: "weak_password",
   link_forged: "invalid_link",
   link_expired: "invalid_link",
   link_used: "invalid_link",
   link_wrong_password: "invalid_link",
+  proof_used: "invalid_link",
   factor_limit: "conflict",
+  last_factor: "forbidden",
+  second_factor_required: "forbidden",
+  factor_kind_not_accepted: "forbidden",
   no_hash_place: "unavailable",
   store_unavailable: "unavailable",
   misconfigured: "unavailable",
@@ -90,24 +112,28 @@ export function refuse(c: Context<Api>, refusal: Refusal): Response {
   return c.body(JSON.stringify(body), status, { "Content-Type": "application/problem+json", ...headers });
 }
 
+interface Details {
+  headers?: Record<string, string>;
+  members?: Record<string, unknown>;
+}
+
 /** Headers and members that only some refusals have. */
-function detailsOf(refusal: Refusal): { headers?: Record<string, string>; members?: Record<string, unknown> } {
+function detailsOf(refusal: Refusal): Details {
+  if ("retryAfterSeconds" in refusal) return retryAfter(refusal.retryAfterSeconds);
+  if ("attemptsRemaining" in refusal) return { members: { attempts_remaining: refusal.attemptsRemaining } };
   switch (refusal.refused) {
     case "malformed_body":
       return { members: { errors: refusal.errors } };
+    case "registration_unknown":
+    case "registration_wrong":
+    case "credential_known":
+      return { members: { errors: [UNUSABLE_REGISTRATION] } };
     case "wrong_method":
       return { headers: { Allow: refusal.allow.join(", ") } };
-    case "wrong_code":
-    case "replayed_code":
-      return { members: { attempts_remaining: refusal.attemptsRemaining } };
+    case "mailbox_unproven":
+      return { members: { methods: ["mail_link"] } };
     case "weak_password":
       return { members: { reason: refusal.reason } };
-    case "source_throttled":
-    case "network_throttled":
-    case "pair_throttled":
-    case "second_factor_budget_spent":
-    case "no_hash_place":
-      return retryAfter(refusal.retryAfterSeconds);
     case "store_unavailable":
       return { ...retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS), members: { store: refusal.store } };
     case "misconfigured":
@@ -124,7 +150,13 @@ function detailsOf(refusal: Refusal): { headers?: Record<string, string>; member
   }
 }
 
-function retryAfter(seconds: number): { headers: Record<string, string> } {
+/** One sentence for every reason: which credential ids are known is nobody's business. */
+const UNUSABLE_REGISTRATION = {
+  path: "response",
+  message: "is not a passkey that can be registered here; start again",
+};
+
+function retryAfter(seconds: number): Details {
   return { headers: { "Retry-After": String(Math.max(1, seconds)) } };
 }
 

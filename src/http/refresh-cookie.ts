@@ -1,18 +1,13 @@
 import type { Context } from "hono";
 import type { Refusal } from "../refusal.ts";
 import type { Api } from "./context.ts";
+import { hostCookies, setHostCookie } from "./host-cookies.ts";
 
 const NAME = "__Host-sallyport_rt";
-const ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Strict";
-
-/** Whether a browser sent this. `Sec-Fetch-Mode` alone does not count: Node's `fetch` sends it too. */
-export function isBrowserRequest(c: Context): boolean {
-  return c.req.header("Origin") !== undefined || c.req.header("Sec-Fetch-Site") !== undefined;
-}
 
 /** Hands the refresh token to the browser, out of reach of its scripts. */
 export function setRefreshCookie(c: Context, token: string, maxAgeSeconds: number): void {
-  c.header("Set-Cookie", `${NAME}=${token}; ${ATTRIBUTES}; Max-Age=${maxAgeSeconds}`, { append: true });
+  setHostCookie(c, NAME, token, maxAgeSeconds);
 }
 
 /** Takes the cookie back, with the attributes it was set with. */
@@ -28,7 +23,7 @@ export function presentedRefreshToken(
   c: Context<Api>,
   inBody: string | undefined,
 ): { token: string | undefined; fromCookie: boolean } | Refusal {
-  const cookies = refreshCookies(c.req.header("Cookie"));
+  const cookies = hostCookies(c, NAME);
   if (cookies.length === 0) return { token: inBody, fromCookie: false };
   if (!mayUseCookie(c)) return { refused: "unlisted_origin" };
   if (inBody !== undefined) return ambiguous("send the refresh token in the cookie or in the body, not in both");
@@ -36,13 +31,6 @@ export function presentedRefreshToken(
   // Two header lines arrive as one, joined by a comma.
   const isOne = second === undefined && !token?.includes(",");
   return isOne ? { token, fromCookie: true } : ambiguous("the refresh cookie was sent twice");
-}
-
-function refreshCookies(header: string | undefined): string[] {
-  // Space and tab alone (RFC 6265 §5.2): a name behind any other white space has no `__Host-` prefix for the browser, so
-  // a sibling host could have set it.
-  const pairs = (header ?? "").split(";").map((pair) => pair.replace(/^[ \t]+|[ \t]+$/g, ""));
-  return pairs.filter((pair) => pair.startsWith(`${NAME}=`)).map((pair) => pair.slice(NAME.length + 1));
 }
 
 /** The listing itself was checked before the route; here, that there is an origin at all and that the site is ours. */

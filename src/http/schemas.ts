@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { comparablePassword, isEmailAddress } from "../flows/typed-credentials.ts";
-import { BODY_MAX_BYTES, FACTOR_LABEL_MAX, TOKEN_MAX_LENGTH } from "../policy.ts";
+import { comparablePassword, comparableRecoveryCode, isEmailAddress } from "../flows/typed-credentials.ts";
+import { BODY_MAX_BYTES, FACTOR_LABEL_MAX, PASSKEY_BODY_MAX_BYTES, TOKEN_MAX_LENGTH } from "../policy.ts";
 
 const text = v.pipe(
   v.string(),
@@ -32,6 +32,42 @@ const totpCode = v.pipe(
   v.transform((code) => code.replace(" ", "")),
 );
 
+const recoveryCode = v.pipe(
+  text,
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const comparable = comparableRecoveryCode(dataset.value);
+    if (comparable !== undefined) return comparable;
+    addIssue({ message: "must be 24 letters and digits, as they were shown" });
+    return NEVER;
+  }),
+);
+
+/** A part of a WebAuthn response. That it is base64url, and of what, is for the factor to say. */
+const part = v.pipe(text, v.maxLength(PASSKEY_BODY_MAX_BYTES));
+
+/**
+ * `PublicKeyCredential.toJSON()` (WebAuthn §5.1). The format is the W3C's and grows, so members that nobody here reads
+ * are passed over.
+ */
+const credential = { id: part, rawId: part, type: v.literal("public-key") };
+const assertion = v.object({
+  ...credential,
+  response: v.object({
+    clientDataJSON: part,
+    authenticatorData: part,
+    signature: part,
+    userHandle: v.optional(v.nullable(part)),
+  }),
+});
+const registration = v.object({
+  ...credential,
+  response: v.object({
+    clientDataJSON: part,
+    attestationObject: part,
+    transports: v.optional(v.pipe(v.array(v.pipe(text, v.maxLength(32))), v.maxLength(16)), []),
+  }),
+});
+
 const label = v.pipe(
   text,
   v.minLength(1, "must not be empty"),
@@ -47,10 +83,29 @@ export const PasswordSignIn = v.strictObject({
   password,
   audience: v.optional(text),
   remember: v.optional(v.boolean(), false),
+  proof: v.optional(v.strictObject({ kind: v.literal("mail_link"), token: linkToken })),
 });
-export const ChallengeAnswer = v.strictObject({ challenge_token: token, method: v.literal("totp"), code: totpCode });
+export const PasskeySignIn = v.strictObject({
+  response: assertion,
+  audience: v.optional(text),
+  remember: v.optional(v.boolean(), false),
+});
+export const ProofRequest = v.strictObject({ email });
+const answered = { challenge_token: token, trust_browser: v.optional(v.boolean(), false) };
+export const ChallengeAnswer = v.variant("method", [
+  v.strictObject({ ...answered, method: v.literal("totp"), code: totpCode }),
+  v.strictObject({ ...answered, method: v.literal("recovery_code"), code: recoveryCode }),
+  v.strictObject({ ...answered, method: v.literal("passkey"), response: assertion }),
+]);
+export const PasskeyChallenge = v.strictObject({ challenge_token: token });
 export const StepUp = v.strictObject({ audience: v.optional(text), password: v.optional(password) });
 export const Refresh = v.strictObject({ refresh_token: v.optional(token), audience: v.optional(text) });
 export const LogOut = v.strictObject({ refresh_token: v.optional(token) });
 export const TotpEnrolment = v.strictObject({ label: v.optional(label, "Authenticator app") });
+export const PasskeyRegistration = v.strictObject({
+  label: v.optional(label, "Passkey"),
+  response: registration,
+});
+export const FactorLabel = v.strictObject({ label });
+export const Nothing = v.strictObject({});
 export const TotpConfirmation = v.strictObject({ factor_id: uuid, code: totpCode });

@@ -1,5 +1,5 @@
 import { createMiddleware } from "hono/factory";
-import { authenticate } from "../../flows/authenticate.ts";
+import { authenticate, authenticateEnroller } from "../../flows/authenticate.ts";
 import { isRefusal } from "../../refusal.ts";
 import { bearerToken } from "../bearer-token.ts";
 import type { Api } from "../context.ts";
@@ -10,5 +10,13 @@ export const signedIn = createMiddleware<Api>(async (c, next) => {
   const bearer = await authenticate(c.get("service"), c.get("visit"), bearerToken(c));
   if (isRefusal(bearer)) return refuse(c, bearer);
   c.set("bearer", bearer);
+  return next();
+});
+
+/** The same for the routes that add a factor, where an enrolment token does as well. */
+export const enrolling = createMiddleware<Api>(async (c, next) => {
+  const enroller = await authenticateEnroller(c.get("service"), c.get("visit"), bearerToken(c));
+  if (isRefusal(enroller)) return refuse(c, enroller);
+  c.set("enroller", enroller);
   return next();
 });

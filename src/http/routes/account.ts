@@ -1,5 +1,6 @@
 import { Hono } from "hono";
-import { endOtherSessions, endSession, listSessions, readProfile } from "../../flows/own-account.ts";
+import { forgetBrowser } from "../../flows/change-factors.ts";
+import { endOtherSessions, endSession, listBrowsers, listSessions, readProfile } from "../../flows/own-account.ts";
 import { isRefusal } from "../../refusal.ts";
 import { rfc3339 } from "../answer.ts";
 import type { Api } from "../context.ts";
@@ -40,6 +41,23 @@ export const account = new Hono<Api>()
   })
   .delete("/sessions", signedIn, async (c) => {
     const outcome = await endOtherSessions(c.get("service"), c.get("bearer"));
+    return isRefusal(outcome) ? refuse(c, outcome) : c.body(null, 204);
+  })
+  .get("/browsers", signedIn, async (c) => {
+    const list = await listBrowsers(c.get("service"), c.get("visit"), c.get("bearer"));
+    if (isRefusal(list)) return refuse(c, list);
+    const browsers = list.browsers.map(({ id, userAgent, createdAt, lastUsedAt, trustedUntil, current }) => ({
+      id,
+      user_agent: userAgent,
+      created_at: rfc3339(createdAt),
+      last_used_at: rfc3339(lastUsedAt),
+      trusted_until: trustedUntil === undefined ? null : rfc3339(trustedUntil),
+      current,
+    }));
+    return c.json({ browsers });
+  })
+  .delete("/browsers/:id", signedIn, async (c) => {
+    const outcome = await forgetBrowser(c.get("service"), c.get("bearer"), c.req.param("id"));
     return isRefusal(outcome) ? refuse(c, outcome) : c.body(null, 204);
   })
   .delete("/sessions/:id", signedIn, async (c) => {

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { etag } from "hono/etag";
-import { checkReadiness, readJwks } from "../../flows/public-documents.ts";
+import { checkReadiness, readJwks, readRelatedOrigins } from "../../flows/public-documents.ts";
 import { JWKS_MAX_AGE_SECONDS } from "../../policy.ts";
 import { isRefusal } from "../../refusal.ts";
 import type { Api } from "../context.ts";
@@ -14,6 +14,10 @@ export const publicDocuments = new Hono<Api>()
   .get("/.well-known/jwks.json", anyOrigin, etag(), async (c) => {
     const jwks = await readJwks(c.get("service"), c.get("visit"));
     return c.json(jwks, 200, { "Cache-Control": CACHEABLE });
+  })
+  .get("/.well-known/webauthn", anyOrigin, (c) => {
+    const related = readRelatedOrigins(c.get("service"));
+    return isRefusal(related) ? refuse(c, related) : c.json(related, 200, { "Cache-Control": CACHEABLE });
   })
   .get("/healthz", (c) => c.json({ status: "ok" }))
   .get("/readyz", async (c) => {

@@ -1,25 +1,32 @@
 import { Hono } from "hono";
-import { answerChallenge } from "../../flows/answer-challenge.ts";
-import { confirmTotp, enrolTotp } from "../../flows/enrol-totp.ts";
-import { listFactors } from "../../flows/own-account.ts";
+import { answerChallenge, passkeyOptions } from "../../flows/answer-challenge.ts";
 import { stepUp } from "../../flows/step-up.ts";
+import { PASSKEY_BODY_MAX_BYTES } from "../../policy.ts";
 import { isRefusal } from "../../refusal.ts";
-import { answerIssued, rfc3339 } from "../answer.ts";
+import { answerIssued } from "../answer.ts";
 import { audienceProblem } from "../audience.ts";
 import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";
 import { signedIn } from "../middleware/signed-in.ts";
 import { refuse } from "../problem.ts";
-import { qrSvg } from "../qr-svg.ts";
-import { ChallengeAnswer, StepUp, TotpConfirmation, TotpEnrolment } from "../schemas.ts";
+import { ChallengeAnswer, PasskeyChallenge, StepUp } from "../schemas.ts";
 
-/** The second door, and the factors that open it. */
+/** The second door: challenges, and their answers. */
 export const secondFactor = new Hono<Api>()
   .post("/2fa/verify", async (c) => {
-    const body = await readBody(c, ChallengeAnswer);
+    const body = await readBody(c, ChallengeAnswer, { maxBytes: PASSKEY_BODY_MAX_BYTES });
     if (isRefusal(body)) return refuse(c, body);
-    const { challenge_token, code } = body.value;
-    return answerIssued(c, await answerChallenge(c.get("service"), c.get("visit"), challenge_token, code));
+    const { challenge_token, trust_browser, ...answer } = body.value;
+    return answerIssued(
+      c,
+      await answerChallenge(c.get("service"), c.get("visit"), challenge_token, answer, trust_browser),
+    );
+  })
+  .post("/2fa/passkey/options", async (c) => {
+    const body = await readBody(c, PasskeyChallenge);
+    if (isRefusal(body)) return refuse(c, body);
+    const outcome = await passkeyOptions(c.get("service"), c.get("visit"), body.value.challenge_token);
+    return isRefusal(outcome) ? refuse(c, outcome) : c.json(outcome.options);
   })
   .post("/step-up", signedIn, async (c) => {
     const body = await readBody(c, StepUp);
@@ -27,33 +34,4 @@ export const secondFactor = new Hono<Api>()
     const problem = audienceProblem(c, body.value.audience);
     if (problem) return refuse(c, problem);
     return answerIssued(c, await stepUp(c.get("service"), c.get("visit"), c.get("bearer"), body.value.password));
-  })
-  .get("/2fa", signedIn, async (c) => {
-    const list = await listFactors(c.get("service"), c.get("bearer"));
-    if (isRefusal(list)) return refuse(c, list);
-    const factors = list.factors.map(({ id, kind, label, createdAt, lastUsedAt }) => ({
-      id,
-      kind,
-      label,
-      created_at: rfc3339(createdAt),
-      last_used_at: lastUsedAt === undefined ? null : rfc3339(lastUsedAt),
-    }));
-    return c.json({ factors, recovery_codes_remaining: 0, required: false });
-  })
-  .post("/2fa/totp/enroll", signedIn, async (c) => {
-    const body = await readBody(c, TotpEnrolment);
-    if (isRefusal(body)) return refuse(c, body);
-    const pending = await enrolTotp(c.get("service"), c.get("bearer"), body.value.label);
-    if (isRefusal(pending)) return refuse(c, pending);
-    const { factorId, secret, otpauthUri, expiresInSeconds } = pending;
-    const qr = await qrSvg(otpauthUri);
-    const shown = { factor_id: factorId, secret, otpauth_uri: otpauthUri, qr_svg: qr, expires_in: expiresInSeconds };
-    return c.json(shown, 201);
-  })
-  .post("/2fa/totp/confirm", signedIn, async (c) => {
-    const body = await readBody(c, TotpConfirmation);
-    if (isRefusal(body)) return refuse(c, body);
-    const { factor_id, code } = body.value;
-    const outcome = await confirmTotp(c.get("service"), c.get("bearer"), factor_id, code);
-    return isRefusal(outcome) ? refuse(c, outcome) : c.json({ status: outcome.kind });
   });

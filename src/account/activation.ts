@@ -1,0 +1,97 @@
+import type { Refusal } from "../refusal.ts";
+import { describeProof, type ProvenFactor, withProven } from "../tokens/proof.ts";
+import type { AccountStore, Guard } from "./account-store.ts";
+import { dropOtherSessions, openSession, rememberSignIn, type SessionGrant } from "./admission.ts";
+import { type BrowserClaim, withoutTrust } from "./browsers.ts";
+import type { EnrolmentGrant, Owner } from "./enrolment-owners.ts";
+import { activeFactors, type Factor, type FactorView, standingOf, viewOf } from "./factors.ts";
+import { judge } from "./methods.ts";
+import type { NewRecoveryCodes } from "./recovery-codes.ts";
+
+/** A factor that counts from now on, what is shown with the first one, and the session of an enrolment token. */
+export interface Activated {
+  kind: "active";
+  factor: FactorView;
+  recoveryCodes?: string[];
+  session?: SessionGrant;
+}
+
+/** What a factor is activated with. */
+export interface Activation {
+  factor: Factor;
+  proven: ProvenFactor;
+  /** Kept, and shown, only with the account's first factor. */
+  codes: NewRecoveryCodes;
+  claim: BrowserClaim;
+}
+
+/**
+ * Makes a factor count: every other session, every challenge and every trust in a browser is over. The session that
+ * asked goes on; an enrolment token has opened one.
+ */
+export function activate(
+  store: AccountStore,
+  guard: Guard,
+  owner: Owner,
+  activation: Activation,
+  now: number,
+): Activated | Refusal {
+  const { factor, codes } = activation;
+  const isFirst = activeFactors(store).length === 0;
+  if (isFirst) guard.recoveryCodes = codes.kept;
+  guard.registration = undefined;
+  endAllBut(store, guard, owner.id);
+  store.saveFactor(enrolledBy(owner, factor));
+  const session = "session" in owner ? undefined : openEnrolled(store, guard, owner.enrolment, activation, now);
+  store.saveGuard(guard);
+  if ("session" in owner) raiseFromPassword(store, owner, activation, now);
+  return {
+    kind: "active",
+    factor: viewOf(factor, guard),
+    ...(isFirst ? { recoveryCodes: codes.codes } : {}),
+    ...(session ? { session } : {}),
+  };
+}
+
+/**
+ * A factor has changed: whoever came in under the old ones comes in anew, but for the session that changed it. The
+ * guard is left to be saved.
+ */
+export function endAllBut(store: AccountStore, guard: Guard, sessionId: string): void {
+  dropOtherSessions(store, guard, sessionId);
+  guard.challenges = [];
+  guard.browsers = withoutTrust(guard.browsers);
+}
+
+/** A session that a recovery code opened cannot use what it enrols to raise itself. */
+function enrolledBy(owner: Owner, factor: Factor): Factor {
+  const isRecovered = "session" in owner && describeProof(owner.session.factors).acr === "aal2-recovery";
+  return isRecovered ? { ...factor, enrolledAfterRecoveryBy: owner.id } : factor;
+}
+
+/** A session by password alone has now proven both; a stronger one keeps the proof it has. */
+function raiseFromPassword(
+  store: AccountStore,
+  { session }: Extract<Owner, { session: unknown }>,
+  { proven }: Activation,
+  now: number,
+): void {
+  if (describeProof(session.factors).acr !== "aal1") return;
+  store.saveSession({ ...session, factors: withProven(session.factors, proven, now) });
+}
+
+/** The session that an enrolment token was waiting for. */
+function openEnrolled(
+  store: AccountStore,
+  guard: Guard,
+  { factors, terms }: EnrolmentGrant,
+  { proven, claim }: Activation,
+  now: number,
+): SessionGrant {
+  const both = withProven(factors, proven, now);
+  const admission = judge(terms.secondFactor, standingOf(store, guard), both);
+  if (admission !== "session") throw new Error(`an enrolled factor led to "${admission}"`);
+  const browser = rememberSignIn(guard, claim, terms, now);
+  const grant = openSession(store, guard, both, terms, now);
+  return browser ? { ...grant, browser } : grant;
+}

@@ -1,0 +1,156 @@
+import type { Credential } from "../factors/passkey.ts";
+import { CHALLENGE_ATTEMPTS, METHOD_CLOSED_RETRY_AFTER_SECONDS, SESSION_POT } from "../policy.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
+import type { ChallengePurpose } from "../tokens/challenge-token.ts";
+import type { AccountStore, Guard } from "./account-store.ts";
+import { admit, endSession, liveSession } from "./admission.ts";
+import { attemptsLeft, type Pot, retryAfterSeconds, takeAttempt } from "./budgets.ts";
+import { type Challenge, isLive, newWebAuthnChallenge } from "./challenges.ts";
+import { type Factor, usableFactors } from "./factors.ts";
+import type { SecondFactorMethod } from "./methods.ts";
+import { isMethodClosed, withAttempt } from "./proof-mode.ts";
+import type { RecoveryCodeSet } from "./recovery-codes.ts";
+import type { Session } from "./sessions.ts";
+
+/** A challenge that somebody wants to answer, and how. */
+export interface ChallengeAttempt {
+  challengeId: string;
+  purpose: ChallengePurpose;
+  method: SecondFactorMethod;
+}
+
+/** An attempt that has been paid for and not yet been judged. */
+export interface ReservedAnswer {
+  takenAt: number;
+  /** The factors that this challenge may be answered with. */
+  usable: Factor[];
+  recoveryCodes: RecoveryCodeSet;
+  /** The WebAuthn challenge that the answer must be about. */
+  webauthn: string;
+  /** Where no password was shown a passkey must stand for both factors. */
+  mustVerifyUser: boolean;
+}
+
+/**
+ * Takes one attempt from the challenge and from its pot before the answer is looked at. An empty pot closes TOTP alone:
+ * what cannot be guessed stays open, so that nobody can lock the owner out.
+ */
+export function reserveAnswer(
+  store: AccountStore,
+  { challengeId, purpose, method }: ChallengeAttempt,
+  now: number,
+): ReservedAnswer | Refusal {
+  const guard = store.guard();
+  const challenge = openChallengeOf(guard, challengeId, purpose, now);
+  if (isRefusal(challenge)) return challenge;
+  const session = sessionOf(store, guard, challenge, now);
+  if (session !== undefined && "refused" in session) return session;
+  const { sessionId, pot = "unrecognised" } = challenge;
+  const refusal =
+    sessionId === undefined ? takeFromHour(guard, pot, method, now) : takeFromPot(store, guard, sessionId);
+  if (refusal) return refusal;
+  const { webauthn } = challenge;
+  const isUnrecognised = sessionId === undefined && pot === "unrecognised";
+  guard.streaks = withAttempt(guard.streaks, method, isUnrecognised);
+  challenge.attempts += 1;
+  if (method === "passkey") challenge.webauthn = newWebAuthnChallenge();
+  store.saveGuard(guard);
+  const usable = usableFor(store, challenge);
+  const recoveryCodes = guard.recoveryCodes;
+  return { takenAt: now, usable, recoveryCodes, webauthn, mustVerifyUser: challenge.factors.pwd === undefined };
+}
+
+/** What an assertion for a challenge is to be made of. */
+export interface AssertionTerms {
+  /** Base64url; good for one try. */
+  webauthn: string;
+  credentials: Credential[];
+  mustVerifyUser: boolean;
+}
+
+/** Reads what a passkey must sign to answer this challenge. Spends nothing, and asks for nothing to be written. */
+export function assertionTerms(
+  store: AccountStore,
+  { challengeId, purpose }: Omit<ChallengeAttempt, "method">,
+  now: number,
+): AssertionTerms | Refusal {
+  const guard = store.guard();
+  const challenge = openChallengeOf(guard, challengeId, purpose, now);
+  if (isRefusal(challenge)) return challenge;
+  const session = sessionOf(store, guard, challenge, now);
+  if (session !== undefined && "refused" in session) return session;
+  const passkeys = usableFor(store, challenge).filter((factor) => factor.kind === "passkey");
+  if (passkeys.length === 0) {
+    return { refused: "wrong_assertion", attemptsRemaining: attemptsRemaining(guard, challenge, "passkey", now) };
+  }
+  const credentials = passkeys.map(({ credential }) => credential);
+  return { webauthn: challenge.webauthn, credentials, mustVerifyUser: challenge.factors.pwd === undefined };
+}
+
+/** The open challenge of this id and purpose, or why it cannot be answered. */
+export function openChallengeOf(
+  { challenges }: Guard,
+  challengeId: string,
+  purpose: ChallengePurpose,
+  now: number,
+): Challenge | Refusal {
+  const challenge = challenges.find((open) => open.id === challengeId && open.purpose === purpose);
+  if (!challenge) return { refused: "challenge_unknown" };
+  if (isLive(challenge, now)) return challenge;
+  return { refused: now < challenge.expiresAt ? "challenge_exhausted" : "challenge_expired" };
+}
+
+/** The living session that a challenge belongs to, none for a sign-in, or why neither may go on. */
+export function sessionOf(
+  store: AccountStore,
+  guard: Guard,
+  challenge: Challenge,
+  now: number,
+): Session | Refusal | undefined {
+  if (admit(guard, challenge)) return { refused: "challenge_overtaken" };
+  if (challenge.sessionId === undefined) return undefined;
+  const session = liveSession(store, guard, challenge.sessionId, now);
+  return "refused" in session ? { refused: "challenge_overtaken" } : session;
+}
+
+/** The factors that a challenge names as its methods. */
+export function usableFor(store: AccountStore, { sessionId, methods }: Challenge): Factor[] {
+  return usableFactors(store, sessionId).filter(({ kind }) => methods.includes(kind));
+}
+
+/** Takes one attempt from a session's own pot. An empty one ends the session, even when its last answer never settled. */
+export function takeFromPot(store: AccountStore, guard: Guard, sessionId: string): Refusal | undefined {
+  const taken = guard.pots[sessionId] ?? 0;
+  if (taken >= SESSION_POT) {
+    endSession(store, guard, sessionId);
+    return { refused: "session_ended" };
+  }
+  guard.pots[sessionId] = taken + 1;
+  return undefined;
+}
+
+/** How many more answers of this kind a challenge takes: its own, or its pot's where that is less and closes the kind. */
+export function attemptsRemaining(
+  guard: Guard,
+  { attempts, sessionId, pot = "unrecognised" }: Challenge,
+  method: SecondFactorMethod,
+  now: number,
+): number {
+  const ofChallenge = CHALLENGE_ATTEMPTS - attempts;
+  if (sessionId !== undefined) return Math.min(ofChallenge, SESSION_POT - (guard.pots[sessionId] ?? 0));
+  const ofPot = attemptsLeft(guard.attempts[pot] ?? [], now);
+  return method === "totp" || ofPot > 0 ? Math.min(ofChallenge, ofPot) : ofChallenge;
+}
+
+function takeFromHour(guard: Guard, pot: Pot, method: SecondFactorMethod, now: number): Refusal | undefined {
+  const spent = guard.attempts[pot] ?? [];
+  if (method === "totp" && attemptsLeft(spent, now) === 0) {
+    return { refused: "second_factor_budget_spent", retryAfterSeconds: retryAfterSeconds(spent, now) };
+  }
+  const isKnown = guard.browsers.some(({ id }) => id === pot);
+  if (!isKnown && isMethodClosed(guard.streaks, method)) {
+    return { refused: "factor_kind_closed", retryAfterSeconds: METHOD_CLOSED_RETRY_AFTER_SECONDS };
+  }
+  guard.attempts[pot] = takeAttempt(spent, now);
+  return undefined;
+}

@@ -1,0 +1,42 @@
+import { METHOD_FAILURES_MAX, PROOF_MODE_ABANDONED, PROOF_MODE_FAILURES } from "../policy.ts";
+import type { SecondFactorMethod } from "./methods.ts";
+
+/** What has gone wrong in a row, with nothing right in between. */
+export interface Streaks {
+  /** Wrong answers from browsers that the account does not recognise. */
+  failures: number;
+  /** Their challenges that expired, were pushed out or were exhausted. */
+  abandoned: number;
+  /** Wrong answers by kind of factor, from anywhere. */
+  byMethod: Partial<Record<SecondFactorMethod, number>>;
+}
+
+/** An account on which nothing has gone wrong. */
+export const NO_STREAKS: Streaks = { failures: 0, abandoned: 0, byMethod: {} };
+
+/**
+ * Whether a right password from an unrecognised browser must bring a proof of the mailbox: somebody has the password
+ * and no factor. Ends with a complete sign-in and never by time, so that waiting gains an attacker nothing.
+ */
+export function isProofMode({ failures, abandoned }: Streaks): boolean {
+  return failures >= PROOF_MODE_FAILURES || abandoned >= PROOF_MODE_ABANDONED;
+}
+
+/** The streaks after one more attempt, counted before it is judged. */
+export function withAttempt(streaks: Streaks, method: SecondFactorMethod, isUnrecognised: boolean): Streaks {
+  return {
+    ...streaks,
+    failures: streaks.failures + (isUnrecognised ? 1 : 0),
+    byMethod: { ...streaks.byMethod, [method]: (streaks.byMethod[method] ?? 0) + 1 },
+  };
+}
+
+/** Whether a kind of factor has failed so often in a row that unrecognised browsers may no longer try it. */
+export function isMethodClosed({ byMethod }: Streaks, method: SecondFactorMethod): boolean {
+  return (byMethod[method] ?? 0) >= METHOD_FAILURES_MAX;
+}
+
+/** The streaks after a right answer. Challenges left unanswered are forgiven by a complete sign-in alone. */
+export function afterRightAnswer(streaks: Streaks, isSignIn: boolean): Streaks {
+  return { ...streaks, failures: isSignIn ? 0 : streaks.failures, byMethod: {} };
+}

@@ -1,0 +1,30 @@
+import { emailKey } from "../directory/email-key.ts";
+import { proofMailGate } from "../gate/subjects.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import { proveMailbox } from "../mail/messages.ts";
+import { PROOF_LINK_TTL_MS } from "../policy.ts";
+import type { Service, Visit } from "../service.ts";
+import { sealLink } from "../tokens/one-time-link.ts";
+import { mayCauseMail } from "./mail-limits.ts";
+
+/**
+ * Mails a link that shows, at the next sign-in, that somebody reads the mailbox. The answer is the same whatever
+ * happens; an address without an account gets nothing.
+ */
+export async function requestProof(service: Service, visit: Visit, email: string): Promise<{ kind: "proof_sent" }> {
+  const ring = await service.keyRing(visit.now);
+  const key = emailKey(email) ?? "";
+  service.waitUntil(mailProof(service, ring, visit, key));
+  return { kind: "proof_sent" };
+}
+
+async function mailProof(service: Service, ring: KeyRing, visit: Visit, key: string): Promise<void> {
+  const [user, mayMail] = await Promise.all([service.users.findByEmailKey(key), mayCauseMail(service, ring, visit)]);
+  if (user?.status !== "active" || !mayMail) return;
+  const { shard, subjects } = await proofMailGate(ring, key);
+  if (!(await service.gate(shard).spend(subjects))) return;
+  const proof = { id: crypto.randomUUID(), emailKey: key };
+  const token = await sealLink(ring, "proof", proof, visit.now + PROOF_LINK_TTL_MS);
+  const { appName, issuer } = service.config;
+  service.sendLater(proveMailbox(appName, user.email, `${issuer}/proof#token=${token}`));
+}

@@ -1,0 +1,43 @@
+import { Hono } from "hono";
+import { addPasskey, passkeyCreationOptions } from "../../flows/enrol-passkey.ts";
+import { passkeySignInOptions, signInWithPasskey } from "../../flows/sign-in-with-passkey.ts";
+import { PASSKEY_BODY_MAX_BYTES } from "../../policy.ts";
+import { isRefusal } from "../../refusal.ts";
+import { answerIssued, factorMembers, newFactorMembers } from "../answer.ts";
+import { audienceProblem } from "../audience.ts";
+import { readBody } from "../body.ts";
+import type { Api } from "../context.ts";
+import { readFirstDoorBody } from "../first-door-body.ts";
+import { enrolling } from "../middleware/signed-in.ts";
+import { refuse } from "../problem.ts";
+import { Nothing, PasskeyRegistration, PasskeySignIn } from "../schemas.ts";
+
+/** Passkeys and security keys: registering one, and signing in with one alone. */
+export const passkeys = new Hono<Api>()
+  .post("/2fa/passkeys/options", enrolling, async (c) => {
+    const body = await readBody(c, Nothing);
+    if (isRefusal(body)) return refuse(c, body);
+    const outcome = await passkeyCreationOptions(c.get("service"), c.get("visit"), c.get("enroller"));
+    return isRefusal(outcome) ? refuse(c, outcome) : c.json(outcome.options);
+  })
+  .post("/2fa/passkeys", enrolling, async (c) => {
+    const body = await readBody(c, PasskeyRegistration, { maxBytes: PASSKEY_BODY_MAX_BYTES });
+    if (isRefusal(body)) return refuse(c, body);
+    const { label, response } = body.value;
+    const outcome = await addPasskey(c.get("service"), c.get("visit"), c.get("enroller"), label, response);
+    if (isRefusal(outcome)) return refuse(c, outcome);
+    return c.json({ ...factorMembers(outcome.factor), ...newFactorMembers(c, outcome) }, 201);
+  })
+  .post("/passkey/options", async (c) => {
+    const body = await readBody(c, Nothing);
+    if (isRefusal(body)) return refuse(c, body);
+    return c.json(await passkeySignInOptions(c.get("service"), c.get("visit")));
+  })
+  .post("/passkey/verify", async (c) => {
+    const body = await readFirstDoorBody(c, PasskeySignIn, PASSKEY_BODY_MAX_BYTES);
+    if (isRefusal(body)) return refuse(c, body);
+    const problem = audienceProblem(c, body.value.audience);
+    if (problem) return refuse(c, problem);
+    const { response, remember } = body.value;
+    return answerIssued(c, await signInWithPasskey(c.get("service"), c.get("visit"), response, remember));
+  });
