@@ -17,6 +17,9 @@ const CANARY = randomBytes(32).toString("base64url");
 /** What only the mailbox brings: its route, and the name of its transport, which the bundler keeps. */
 const MAILBOX = ["/dev/mailbox", "mailboxTransport"];
 
+/** What waits for its first use: the passkey library and everything it brings, and QR codes. */
+const LAZY = ["@simplewebauthn/server", "@peculiar/x509", "reflect-metadata", "tsyringe", "asn1js", "qr"];
+
 let deployed: Map<string, Buffer>;
 let development: Map<string, Buffer>;
 
@@ -30,12 +33,24 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the bundle that is deployed", () => {
-  it("evaluates less than 70 KiB of JavaScript at its start, compressed", () => {
-    const scripts = [...deployed].filter(([name]) => name.endsWith(".js")).map(([, bytes]) => gzipSync(bytes).length);
-    const size = scripts.reduce((sum, length) => sum + length, 0);
+  it("evaluates less than 190 KiB of minified JavaScript at its start: some 70 KiB compressed", () => {
+    const { atStart } = evaluationOf("deployed");
+    const size = [...atStart.values()].reduce((sum, bytes) => sum + bytes, 0);
     // Something has to be there to be small.
-    expect(size).toBeGreaterThan(20 * 1024);
-    expect(size).toBeLessThan(70 * 1024);
+    expect(size).toBeGreaterThan(60 * 1024);
+    expect(size).toBeLessThan(190 * 1024);
+  });
+
+  it.each(LAZY)("evaluates %s when it is first needed, and not before", (name) => {
+    const { atStart, later } = evaluationOf("deployed");
+    const isOf = (path: string) => path.includes(`node_modules/${name}/`);
+    expect([...later.keys()].filter(isOf)).not.toEqual([]);
+    expect([...atStart.keys()].filter(isOf)).toEqual([]);
+  });
+
+  it("is a script of less than 220 KiB, compressed", () => {
+    const scripts = [...deployed].filter(([name]) => name.endsWith(".js")).map(([, bytes]) => gzipSync(bytes).length);
+    expect(scripts.reduce((sum, length) => sum + length, 0)).toBeLessThan(220 * 1024);
   });
 
   it("carries the list of common passwords and Argon2 as data beside it", () => {
@@ -56,7 +71,8 @@ describe("the bundle that is deployed", () => {
     for (const secret of [CANARY, process.env.ROOT_SECRET ?? "", ...local].filter((text) => text.length >= 32)) {
       expect(holding(deployed, secret)).toEqual([]);
     }
-    expect(holding(deployed, "PRIVATE KEY")).toEqual([]);
+    // The passkey library knows the words, for keys in PEM; a key has dashes behind them.
+    expect(holding(deployed, "PRIVATE KEY-----")).toEqual([]);
   });
 
   it("names no folder of the machine that built it", () => {
@@ -72,7 +88,16 @@ async function build(name: string, ...options: string[]): Promise<Map<string, Bu
   const out = join(folder, name);
   await promisify(execFile)(
     process.execPath,
-    [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out, ...options],
+    [
+      join(ROOT, "node_modules/wrangler/bin/wrangler.js"),
+      "deploy",
+      "--dry-run",
+      "--outdir",
+      out,
+      "--metafile",
+      notesOf(name),
+      ...options,
+    ],
     {
       cwd: ROOT,
       env: {
@@ -89,6 +114,35 @@ async function build(name: string, ...options: string[]): Promise<Map<string, Bu
   );
   const names = readdirSync(out).filter((file) => !/\.map$|^README\.md$/.test(file));
   return new Map(names.map((file) => [file, readFileSync(join(out, file))]));
+}
+
+/** What the bundler notes about a build, beside it. */
+const notesOf = (name: string) => join(folder, `${name}.json`);
+
+/** As much as is read of esbuild's metafile. */
+interface Metafile {
+  inputs: Record<string, { imports: { path: string; kind: string }[] }>;
+  outputs: Record<string, { entryPoint?: string; inputs: Record<string, { bytesInOutput: number }> }>;
+}
+
+/** The sources in the script with their bytes there: those that the entry imports, and those that only `import()` names. */
+function evaluationOf(name: string): { atStart: Map<string, number>; later: Map<string, number> } {
+  const { inputs, outputs } = JSON.parse(readFileSync(notesOf(name), "utf8")) as Metafile;
+  const script = Object.values(outputs).find(({ entryPoint }) => entryPoint !== undefined);
+  const reached = new Set<string>();
+  const follow = (path: string): void => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    for (const next of inputs[path]?.imports ?? []) if (next.kind !== "dynamic-import") follow(next.path);
+  };
+  follow(script?.entryPoint ?? "");
+  const sources = Object.entries(script?.inputs ?? {}).map(
+    ([path, { bytesInOutput }]) => [path, bytesInOutput] as const,
+  );
+  return {
+    atStart: new Map(sources.filter(([path]) => reached.has(path))),
+    later: new Map(sources.filter(([path]) => !reached.has(path))),
+  };
 }
 
 function holding(files: Map<string, Buffer>, text: string): string[] {
