@@ -1,10 +1,10 @@
 import type { Refusal } from "../refusal.ts";
 import { describeProof, type ProvenFactor, withProven } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
-import { dropOtherSessions, openSession, rememberSignIn, type SessionGrant } from "./admission.ts";
-import { type BrowserClaim, withoutTrust } from "./browsers.ts";
+import { dropOtherSessions, dropPotsOfForgotten, openSession, rememberSignIn, type SessionGrant } from "./admission.ts";
+import { type BrowserClaim, recognise, withoutTrust } from "./browsers.ts";
 import type { EnrolmentGrant, Owner } from "./enrolment-owners.ts";
-import { activeFactors, type Factor, type FactorView, standingOf, viewOf } from "./factors.ts";
+import { type Factor, type FactorView, hasSecondFactor, viewOf } from "./factors.ts";
 import { judge } from "./methods.ts";
 import type { NewRecoveryCodes } from "./recovery-codes.ts";
 
@@ -37,8 +37,12 @@ export function activate(
   now: number,
 ): Activated | Refusal {
   const { factor, codes } = activation;
-  const isFirst = activeFactors(store).length === 0;
+  const isFirst = !hasSecondFactor(store, guard);
+  if ("enrolment" in owner && !isEnough(owner.enrolment, activation, now)) {
+    return { refused: "factor_kind_not_accepted" };
+  }
   if (isFirst) guard.recoveryCodes = codes.kept;
+  if (isFirst) keepOnlyBrowserOf(guard, activation.claim);
   guard.registration = undefined;
   endAllBut(store, guard, owner.id);
   store.saveFactor(enrolledBy(owner, factor));
@@ -60,7 +64,20 @@ export function activate(
 export function endAllBut(store: AccountStore, guard: Guard, sessionId: string): void {
   dropOtherSessions(store, guard, sessionId);
   guard.challenges = [];
-  guard.browsers = withoutTrust(guard.browsers);
+  guard.browsers = guard.browsers.map(withoutTrust);
+}
+
+/** What signed in by password alone has shown too little to be known as the owner's from the first factor on. */
+function keepOnlyBrowserOf(guard: Guard, claim: BrowserClaim): void {
+  const own = recognise(guard.browsers, claim);
+  guard.browsers = own ? [own] : [];
+  dropPotsOfForgotten(guard);
+}
+
+/** Whether the new factor, beside the password, is what the operator demands. */
+function isEnough({ factors, terms }: EnrolmentGrant, { proven }: Activation, now: number): boolean {
+  const none = { totp: 0, passkeys: 0, recoveryCodes: 0 };
+  return judge(terms.secondFactor, none, withProven(factors, proven, now)) === "session";
 }
 
 /** A session that a recovery code opened cannot use what it enrols to raise itself. */
@@ -89,8 +106,6 @@ function openEnrolled(
   now: number,
 ): SessionGrant {
   const both = withProven(factors, proven, now);
-  const admission = judge(terms.secondFactor, standingOf(store, guard), both);
-  if (admission !== "session") throw new Error(`an enrolled factor led to "${admission}"`);
   const browser = rememberSignIn(guard, claim, terms, now);
   const grant = openSession(store, guard, both, terms, now);
   return browser ? { ...grant, browser } : grant;

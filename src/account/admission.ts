@@ -115,6 +115,16 @@ export function rememberSignIn(
   now: number,
 ): RecognisedBrowser | undefined {
   guard.streaks = structuredClone(NO_STREAKS);
+  return recogniseFromNowOn(guard, claim, { emailDigest }, now);
+}
+
+/** Recognises the browser that asks, if it is one that keeps cookies. */
+export function recogniseFromNowOn(
+  guard: Guard,
+  claim: BrowserClaim,
+  { emailDigest }: Pick<SignInTerms, "emailDigest">,
+  now: number,
+): RecognisedBrowser | undefined {
   if (!claim.isBrowser) return undefined;
   guard.browsers = afterSignIn(guard.browsers, claim, now);
   dropPotsOfForgotten(guard);

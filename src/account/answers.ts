@@ -4,14 +4,13 @@ import type { AccountStore, Guard } from "./account-store.ts";
 import {
   type AccessGrant,
   type EnrolmentRequired,
-  endSession,
   grantOf,
   newSecret,
   openSession,
   rememberSignIn,
   type SessionGrant,
 } from "./admission.ts";
-import { attemptsRemaining, type ReservedAnswer, sessionOf, usableFor } from "./attempts.ts";
+import { attemptsRemaining, endByEmptyPot, type ReservedAnswer, sessionOf, usableFor } from "./attempts.ts";
 import { type BrowserClaim, trustBrowser } from "./browsers.ts";
 import { giveBack } from "./budgets.ts";
 import type { Challenge } from "./challenges.ts";
@@ -22,9 +21,9 @@ import { judge } from "./methods.ts";
 import { afterRightAnswer } from "./proof-mode.ts";
 import { replaceSecret, rotateSession, type Session } from "./sessions.ts";
 
-/** Who answers, and whether the browser asked not to be asked again; 0 where it did not or may not. */
+/** Who answers, and whether this browser shall not be asked again. */
 export interface Answerer extends BrowserClaim {
-  trustForMs: number;
+  asksForTrust: boolean;
 }
 
 /**
@@ -58,7 +57,8 @@ export function settleAnswer(
   if (session === undefined) return openSignIn(store, guard, challenge, factors, proven, answerer, now);
   store.saveGuard(guard);
   if (isRefusal(session)) return session;
-  return { ...openForSession(store, challenge, session, factors, now), ...codesLeft(guard, proven) };
+  const opened = openForSession(store, guard, challenge, session, factors, now);
+  return isRefusal(opened) ? opened : { ...opened, ...codesLeft(guard, proven) };
 }
 
 function refuseAnswer(
@@ -72,7 +72,7 @@ function refuseAnswer(
   const remaining = attemptsRemaining(guard, challenge, method, now);
   const { sessionId } = challenge;
   const isPotEmpty = sessionId !== undefined && remaining <= 0;
-  if (isPotEmpty) endSession(store, guard, sessionId);
+  if (isPotEmpty) endByEmptyPot(store, guard, sessionId);
   return { refused, attemptsRemaining: Math.max(0, remaining) };
 }
 
@@ -93,12 +93,9 @@ function openSignIn(
     return { refused: "challenge_overtaken" };
   }
   const browser = rememberSignIn(guard, answerer, terms, now);
-  const trustUntil = now + answerer.trustForMs;
-  if (browser && proven.method !== "recovery_code" && trustUntil > now && mayBeTrusted(terms)) {
-    const { browsers, trust } = trustBrowser(guard, browser.id, trustUntil);
-    guard.browsers = browsers;
-    browser.trusted = trust;
-  }
+  const { asksForTrust, trustTerms } = answerer;
+  const mayTrust = trustTerms.trustForMs > 0 && proven.method !== "recovery_code" && mayBeTrusted(terms);
+  if (browser && asksForTrust && mayTrust) browser.trusted = trustBrowser(guard, browser.id, trustTerms, now);
   store.saveGuard(guard);
   const grant = { ...openSession(store, guard, factors, terms, now), ...codesLeft(guard, proven) };
   return browser ? { ...grant, browser } : grant;
@@ -112,15 +109,18 @@ function codesLeft({ recoveryCodes }: Guard, { method }: ProvenFactor): { recove
 /** What an answered challenge of a living session opens: one newer access token, or the session's next generation. */
 function openForSession(
   store: AccountStore,
+  guard: Guard,
   { purpose, terms }: Challenge,
   { trustedBy: _, ...session }: Session,
   factors: Proof,
   now: number,
-): SessionGrant | AccessGrant {
+): SessionGrant | AccessGrant | Refusal {
   if (purpose === "step_up") {
     const { audience, roles } = terms;
     return { kind: "access", sessionId: session.id, audience, roles, factors };
   }
+  const admission = judge(terms.secondFactor, standingOf(store, guard, session.id), factors);
+  if (admission !== "session") return { refused: "challenge_overtaken" };
   const secret = newSecret();
   const renewed = replaceSecret(rotateSession({ ...session, factors }, now), secret);
   store.saveSession(renewed);

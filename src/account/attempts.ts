@@ -4,6 +4,7 @@ import { isRefusal, type Refusal } from "../refusal.ts";
 import type { ChallengePurpose } from "../tokens/challenge-token.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import { admit, endSession, liveSession } from "./admission.ts";
+import { withoutTrust } from "./browsers.ts";
 import { attemptsLeft, type Pot, retryAfterSeconds, takeAttempt } from "./budgets.ts";
 import { type Challenge, isLive, newWebAuthnChallenge } from "./challenges.ts";
 import { type Factor, usableFactors } from "./factors.ts";
@@ -50,8 +51,7 @@ export function reserveAnswer(
     sessionId === undefined ? takeFromHour(guard, pot, method, now) : takeFromPot(store, guard, sessionId);
   if (refusal) return refusal;
   const { webauthn } = challenge;
-  const isUnrecognised = sessionId === undefined && pot === "unrecognised";
-  guard.streaks = withAttempt(guard.streaks, method, isUnrecognised);
+  if (sessionId === undefined) guard.streaks = withAttempt(guard.streaks, method, knownAs(guard, pot));
   challenge.attempts += 1;
   if (method === "passkey") challenge.webauthn = newWebAuthnChallenge();
   store.saveGuard(guard);
@@ -122,11 +122,19 @@ export function usableFor(store: AccountStore, { sessionId, methods }: Challenge
 export function takeFromPot(store: AccountStore, guard: Guard, sessionId: string): Refusal | undefined {
   const taken = guard.pots[sessionId] ?? 0;
   if (taken >= SESSION_POT) {
-    endSession(store, guard, sessionId);
+    endByEmptyPot(store, guard, sessionId);
     return { refused: "session_ended" };
   }
   guard.pots[sessionId] = taken + 1;
   return undefined;
+}
+
+/** Ends a session that has guessed too often, and with it the trust that would open the next one for a password. */
+export function endByEmptyPot(store: AccountStore, guard: Guard, sessionId: string): void {
+  const trustedBy = store.session(sessionId)?.trustedBy;
+  guard.browsers = guard.browsers.map((browser) => (browser.id === trustedBy ? withoutTrust(browser) : browser));
+  endSession(store, guard, sessionId);
+  store.saveGuard(guard);
 }
 
 /** How many more answers of this kind a challenge takes: its own, or its pot's where that is less and closes the kind. */
@@ -147,10 +155,15 @@ function takeFromHour(guard: Guard, pot: Pot, method: SecondFactorMethod, now: n
   if (method === "totp" && attemptsLeft(spent, now) === 0) {
     return { refused: "second_factor_budget_spent", retryAfterSeconds: retryAfterSeconds(spent, now) };
   }
-  const isKnown = guard.browsers.some(({ id }) => id === pot);
-  if (!isKnown && isMethodClosed(guard.streaks, method)) {
+  if (knownAs(guard, pot) !== "recognised" && isMethodClosed(guard.streaks, method)) {
     return { refused: "factor_kind_closed", retryAfterSeconds: METHOD_CLOSED_RETRY_AFTER_SECONDS };
   }
   guard.attempts[pot] = takeAttempt(spent, now);
   return undefined;
+}
+
+/** What the account takes a browser for whose attempts are counted in this pot. */
+function knownAs({ browsers }: Guard, pot: Pot): "unrecognised" | "proven" | "recognised" {
+  if (pot === "proven") return "proven";
+  return browsers.some(({ id }) => id === pot) ? "recognised" : "unrecognised";
 }

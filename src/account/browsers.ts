@@ -1,5 +1,6 @@
 import { BROWSER_SEEN_STEP_MS, RECOGNISED_BROWSERS } from "../policy.ts";
 import type { Guard } from "./account-store.ts";
+import type { SecondFactorPolicy } from "./methods.ts";
 import type { Floor } from "./sessions.ts";
 
 /**
@@ -11,8 +12,22 @@ export interface Browser {
   userAgent: string;
   createdAt: number;
   lastUsedAt: number;
+  trust?: Trust;
+}
+
+/** That a browser will not be asked for the second factor: granted when, for how long, under which demands. */
+export interface Trust extends Floor {
   /** Its own secret name, so that being recognised never passes for being trusted. */
-  trust?: Floor & { id: string; until: number };
+  id: string;
+  grantedAt: number;
+  until: number;
+  secondFactor: SecondFactorPolicy;
+}
+
+/** What the operator says about trust now: how long it may last, 0 for not at all, and what is demanded otherwise. */
+export interface TrustTerms {
+  trustForMs: number;
+  secondFactor: SecondFactorPolicy;
 }
 
 /** What the cookies of a request claim; the account decides what is true of it. */
@@ -24,6 +39,7 @@ export interface BrowserClaim {
   /** Ids in the cookie of trusted browsers. */
   trustIds: string[];
   userAgent: string;
+  trustTerms: TrustTerms;
 }
 
 /** What a browser is to be given. `trusted` only when trust was granted by this very sign-in. */
@@ -38,17 +54,18 @@ export function recognise(browsers: Browser[], { recognisedIds }: BrowserClaim):
   return browsers.find(({ id }) => recognisedIds.includes(id));
 }
 
-/** The browser that was told it would not be asked, while that holds: in time, and of this password and epoch. */
-export function trustedBrowser(guard: Guard, { trustIds }: BrowserClaim, now: number): Browser | undefined {
+/** The browser that was told it would not be asked, while that holds. */
+export function trustedBrowser(guard: Guard, { trustIds, trustTerms }: BrowserClaim, now: number): Browser | undefined {
   return guard.browsers.find(
-    (browser) => browser.trust && trustIds.includes(browser.trust.id) && isTrusted(browser, guard, now),
+    (browser) => trustIds.includes(browser.trust?.id ?? "") && isTrusted(browser, guard, trustTerms, now),
   );
 }
 
-/** Whether the trust in a browser holds now. */
-export function isTrusted({ trust }: Browser, floor: Floor, now: number): boolean {
-  if (!trust || now >= trust.until) return false;
-  return trust.passwordVersion >= floor.passwordVersion && trust.epoch >= floor.epoch;
+/** Whether the trust in a browser holds now: of this password and epoch, and within what the operator allows by now. */
+export function isTrusted({ trust }: Browser, floor: Floor, terms: TrustTerms, now: number): boolean {
+  if (!trust || now >= Math.min(trust.until, trust.grantedAt + terms.trustForMs)) return false;
+  const reachesFloor = trust.passwordVersion >= floor.passwordVersion && trust.epoch >= floor.epoch;
+  return reachesFloor && trust.secondFactor === terms.secondFactor;
 }
 
 /**
@@ -67,18 +84,21 @@ export function afterSignIn(browsers: Browser[], claim: BrowserClaim, now: numbe
   return [seen, ...others.sort((a, b) => b.lastUsedAt - a.lastUsedAt).slice(0, RECOGNISED_BROWSERS - 1)];
 }
 
-/** Trusts a recognised browser until `until` (epoch milliseconds), under the present password and epoch. */
+/** Trusts a recognised browser from `now` on, as long as the operator allows. */
 export function trustBrowser(
-  { browsers, passwordVersion, epoch }: Guard,
+  guard: Guard,
   browserId: string,
-  until: number,
-): { browsers: Browser[]; trust: { id: string; until: number } } {
-  const trust = { id: crypto.randomUUID(), until, passwordVersion, epoch };
-  const trusting = browsers.map((browser) => (browser.id === browserId ? { ...browser, trust } : browser));
-  return { browsers: trusting, trust };
+  { trustForMs, secondFactor }: TrustTerms,
+  now: number,
+): Trust {
+  const { passwordVersion, epoch } = guard;
+  const id = crypto.randomUUID();
+  const trust = { id, grantedAt: now, until: now + trustForMs, secondFactor, passwordVersion, epoch };
+  guard.browsers = guard.browsers.map((browser) => (browser.id === browserId ? { ...browser, trust } : browser));
+  return trust;
 }
 
-/** Forgets every trust: the password or a factor has changed. The browsers stay recognised, which opens nothing. */
-export function withoutTrust(browsers: Browser[]): Browser[] {
-  return browsers.map(({ trust: _, ...browser }) => browser);
+/** Takes the trust in a browser back. It stays recognised, which opens nothing. */
+export function withoutTrust({ trust: _, ...browser }: Browser): Browser {
+  return browser;
 }

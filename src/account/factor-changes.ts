@@ -54,7 +54,8 @@ export function removeFactor(
   const factor = active.find(({ id }) => id === factorId);
   if (!factor) return { refused: "unknown_factor" };
   const counting = secondFactor === "passkey" ? active.filter(({ kind }) => kind === "passkey") : active;
-  if (counting.length === 1 && counting[0] === factor) return { refused: "last_factor" };
+  const isLast = active.length === 1 || (counting.length === 1 && counting[0] === factor);
+  if (isLast) return { refused: "last_factor" };
   return remove(store, guard, session, [factor]);
 }
 

@@ -6,6 +6,7 @@ import {
   type EnrolmentRequired,
   openChallenge,
   openSession,
+  recogniseFromNowOn,
   rememberSignIn,
   type SessionGrant,
   sweepChallenges,
@@ -47,7 +48,9 @@ export function openFirstDoor(
     case "enrolment":
       return requireEnrolment(store, guard, factors, terms, now);
     case "session": {
-      const browser = rememberSignIn(guard, knock, terms, now);
+      // Trust is not a proof: what is held against strangers is still held against them.
+      const remember = trusted ? recogniseFromNowOn : rememberSignIn;
+      const browser = remember(guard, knock, terms, now);
       store.saveGuard(guard);
       const grant = openSession(store, guard, factors, terms, now, trusted?.id);
       return browser ? { ...grant, browser } : grant;

@@ -1,4 +1,4 @@
-import { describeProof, type Proof, passkeyTime } from "../tokens/proof.ts";
+import { describeProof, type Proof, passkeyTime, withProven } from "../tokens/proof.ts";
 
 /** A way to answer at the second door. */
 export type SecondFactorMethod = "totp" | "passkey" | "recovery_code";
@@ -32,12 +32,20 @@ export function judge(policy: SecondFactorPolicy, standing: Standing, proof: Pro
 }
 
 /**
- * What the account can answer a challenge with. Where only passkeys count, a code still guards an account that has none
+ * What the account can answer a sign-in with. Where only passkeys count, a code still guards an account that has none
  * yet: otherwise its password alone would let a stranger add one.
  */
 export function methodsFor(policy: SecondFactorPolicy, standing: Standing): SecondFactorMethod[] {
-  const { totp, passkeys, recoveryCodes } = standing;
-  const codesCount = policy !== "passkey" || passkeys === 0;
+  return offered(standing, policy !== "passkey" || standing.passkeys === 0);
+}
+
+/** What a session can prove itself with: only what makes it, with what it has shown, enough of a session. */
+export function methodsOfSession(policy: SecondFactorPolicy, standing: Standing, proof: Proof): SecondFactorMethod[] {
+  const withCode = describeProof(withProven(proof, { method: "totp" }, 0));
+  return offered(standing, policy !== "passkey" && withCode.acr === "aal2");
+}
+
+function offered({ totp, passkeys, recoveryCodes }: Standing, codesCount: boolean): SecondFactorMethod[] {
   return [
     ...(totp > 0 && codesCount ? (["totp"] as const) : []),
     ...(passkeys > 0 ? (["passkey"] as const) : []),

@@ -7,7 +7,7 @@ export interface Streaks {
   failures: number;
   /** Their challenges that expired, were pushed out or were exhausted. */
   abandoned: number;
-  /** Wrong answers by kind of factor, from anywhere. */
+  /** Wrong answers by kind of factor, from browsers that the account does not recognise, with the mailbox proven or not. */
   byMethod: Partial<Record<SecondFactorMethod, number>>;
 }
 
@@ -22,11 +22,19 @@ export function isProofMode({ failures, abandoned }: Streaks): boolean {
   return failures >= PROOF_MODE_FAILURES || abandoned >= PROOF_MODE_ABANDONED;
 }
 
-/** The streaks after one more attempt, counted before it is judged. */
-export function withAttempt(streaks: Streaks, method: SecondFactorMethod, isUnrecognised: boolean): Streaks {
+/**
+ * The streaks after one more sign-in attempt, counted before it is judged. A recognised browser has its pot and is held
+ * against nobody else: whoever sits at one could otherwise close the way of an owner who comes from elsewhere.
+ */
+export function withAttempt(
+  streaks: Streaks,
+  method: SecondFactorMethod,
+  from: "unrecognised" | "proven" | "recognised",
+): Streaks {
+  if (from === "recognised") return streaks;
   return {
     ...streaks,
-    failures: streaks.failures + (isUnrecognised ? 1 : 0),
+    failures: streaks.failures + (from === "unrecognised" ? 1 : 0),
     byMethod: { ...streaks.byMethod, [method]: (streaks.byMethod[method] ?? 0) + 1 },
   };
 }

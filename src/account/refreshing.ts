@@ -1,9 +1,10 @@
 import type { Refusal } from "../refusal.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import { admit, type ChallengeGrant, endSession, grantOf, openChallenge, type SessionGrant } from "./admission.ts";
-import { isTrusted } from "./browsers.ts";
+import { isTrusted, type TrustTerms } from "./browsers.ts";
 import { standingOf } from "./factors.ts";
-import { judge, methodsFor, type SecondFactorPolicy } from "./methods.ts";
+import { mayBeTrusted } from "./first-door.ts";
+import { judge, methodsOfSession, type SecondFactorPolicy } from "./methods.ts";
 import { hasSecret, isAlive, judgeGeneration, needsReproof, rotateSession, type Session } from "./sessions.ts";
 
 /** A refresh token whose HMAC has been checked, and the terms of this refresh. */
@@ -14,8 +15,8 @@ export interface RefreshRequest {
   epoch: number;
   /** After this a second factor has to be proven again, milliseconds. */
   factorMaxAgeMs: number;
-  /** What the operator demands now, which may be more than when the session was opened. */
-  secondFactor: SecondFactorPolicy;
+  /** What the operator demands and allows now, which may be other than when the session was opened. */
+  trustTerms: TrustTerms;
 }
 
 /**
@@ -24,7 +25,7 @@ export interface RefreshRequest {
  */
 export function refreshSession(
   store: AccountStore,
-  { sessionId, generation, secret, epoch, factorMaxAgeMs, secondFactor }: RefreshRequest,
+  { sessionId, generation, secret, epoch, factorMaxAgeMs, trustTerms }: RefreshRequest,
   now: number,
 ): SessionGrant | ChallengeGrant | Refusal {
   const guard = store.guard();
@@ -41,12 +42,9 @@ export function refreshSession(
   }
   const overtaken = admit(guard, { passwordVersion: session.passwordVersion, epoch });
   if (overtaken) return overtaken;
-  const admission = judge(
-    secondFactor,
-    standingOf(store, guard, sessionId),
-    session.factors,
-    isTrusting(guard, session, now),
-  );
+  const { secondFactor } = trustTerms;
+  const isTrusting = opensByTrust(guard, session, trustTerms, now);
+  const admission = judge(secondFactor, standingOf(store, guard, sessionId), session.factors, isTrusting);
   if (admission === "enrolment") return endBelowPolicy(store, guard, sessionId);
   if (admission === "challenge" || needsReproof(session, factorMaxAgeMs, now)) {
     return askAgain(store, guard, session, secondFactor, now);
@@ -57,16 +55,17 @@ export function refreshSession(
   return grantOf(rotated, secret);
 }
 
-/** Asks a session to prove again; one that has nothing left to prove with is over. */
+/** Asks a session to prove again, under what is demanded now; one that has nothing left to prove with is over. */
 function askAgain(
   store: AccountStore,
   guard: Guard,
-  { id, factors, terms }: Session,
+  { id, factors, ...session }: Session,
   secondFactor: SecondFactorPolicy,
   now: number,
 ): ChallengeGrant | Refusal {
-  const methods = methodsFor(secondFactor, standingOf(store, guard, id));
+  const methods = methodsOfSession(secondFactor, standingOf(store, guard, id), factors);
   if (methods.length === 0) return endBelowPolicy(store, guard, id);
+  const terms = { ...session.terms, secondFactor };
   return openChallenge(store, guard, { purpose: "reauthenticate", sessionId: id, methods, factors, terms }, now);
 }
 
@@ -76,6 +75,7 @@ function endBelowPolicy(store: AccountStore, guard: Guard, sessionId: string): R
 }
 
 /** Whether a browser's trust still stands in for the second factor of a session that it opened. */
-function isTrusting(guard: Guard, { trustedBy }: Session, now: number): boolean {
-  return guard.browsers.some((browser) => browser.id === trustedBy && isTrusted(browser, guard, now));
+function opensByTrust(guard: Guard, { trustedBy, terms }: Session, trustTerms: TrustTerms, now: number): boolean {
+  const browser = guard.browsers.find(({ id }) => id === trustedBy);
+  return browser !== undefined && mayBeTrusted(terms) && isTrusted(browser, guard, trustTerms, now);
 }

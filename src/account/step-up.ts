@@ -2,10 +2,10 @@ import { SESSION_POT } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import { describeProof } from "../tokens/proof.ts";
 import type { AccountStore } from "./account-store.ts";
-import { type AccessGrant, type ChallengeGrant, endSession, liveSession, openChallenge } from "./admission.ts";
-import { takeFromPot } from "./attempts.ts";
+import { type AccessGrant, type ChallengeGrant, liveSession, openChallenge } from "./admission.ts";
+import { endByEmptyPot, takeFromPot } from "./attempts.ts";
 import { standingOf } from "./factors.ts";
-import { methodsFor, type SecondFactorPolicy } from "./methods.ts";
+import { methodsOfSession, type SecondFactorPolicy } from "./methods.ts";
 import type { Session } from "./sessions.ts";
 
 /** What a session asks for with a step-up. */
@@ -30,7 +30,7 @@ export function openStepUp(
   const guard = store.guard();
   const session = liveSession(store, guard, sessionId, now);
   if ("refused" in session) return session;
-  const methods = methodsFor(secondFactor, standingOf(store, guard, sessionId));
+  const methods = methodsOfSession(secondFactor, standingOf(store, guard, sessionId), session.factors);
   if (methods.length > 0 && !(withPassword && isRecovered(session))) {
     const terms = { ...session.terms, audience };
     return openChallenge(
@@ -58,14 +58,16 @@ export function settlePasswordStepUp(
   const session = liveSession(store, guard, sessionId, now);
   if ("refused" in session) return session;
   if (!verdict.right) {
-    if ((guard.pots[sessionId] ?? 0) >= SESSION_POT) endSession(store, guard, sessionId);
+    if ((guard.pots[sessionId] ?? 0) >= SESSION_POT) endByEmptyPot(store, guard, sessionId);
     return { refused: "wrong_step_up_password" };
   }
-  const canProveMore = methodsFor(secondFactor, standingOf(store, guard, sessionId)).length > 0;
+  const canProveMore = methodsOfSession(secondFactor, standingOf(store, guard, sessionId), session.factors).length > 0;
   if (verdict.passwordVersion !== session.passwordVersion || (canProveMore && !isRecovered(session))) {
     return { refused: "verdict_overtaken" };
   }
-  delete guard.pots[sessionId];
+  // Beside a factor a right password gives back its own attempt alone: it must not pay for guesses at the factor.
+  if (canProveMore) guard.pots[sessionId] = Math.max(0, (guard.pots[sessionId] ?? 0) - 1);
+  else delete guard.pots[sessionId];
   store.saveGuard(guard);
   const pwd = Math.floor(now / 1000);
   if (isRecovered(session)) store.saveSession({ ...session, passwordAgainAt: pwd });

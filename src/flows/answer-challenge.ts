@@ -2,7 +2,6 @@ import type { AccessGrant, EnrolmentRequired, SessionGrant } from "../account/ad
 import type { GivenAnswer } from "../account/evidence.ts";
 import { type AssertionResponse, requestOptions } from "../factors/passkey.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { DAY_MS } from "../policy.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { type ChallengeReference, verifyChallengeToken } from "../tokens/challenge-token.ts";
@@ -29,12 +28,12 @@ export async function answerChallenge(
   trustBrowser: boolean,
 ): Promise<Issued | Refusal> {
   const ring = await service.keyRing(visit.now);
-  const { issuer, trustedBrowserDays } = service.config;
+  const { issuer } = service.config;
   const challenge = await verifyChallengeToken(ring, issuer, challengeToken, visit.now);
   if (!challenge) return { refused: "challenge_forged" };
   const given = await givenAnswer(service, ring, challenge, answer);
-  const { claim } = await visitingBrowser(ring, visit);
-  const answerer = { ...claim, trustForMs: trustBrowser ? trustedBrowserDays * DAY_MS : 0 };
+  const { claim } = await visitingBrowser(service, ring, visit);
+  const answerer = { ...claim, asksForTrust: trustBrowser };
   const { accountId, challengeId, purpose } = challenge;
   const grant = await service.account(accountId).answer({ challengeId, purpose }, given, answerer);
   if ("refused" in grant) return grant;

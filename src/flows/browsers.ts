@@ -1,7 +1,8 @@
-import type { BrowserClaim, RecognisedBrowser } from "../account/browsers.ts";
+import type { BrowserClaim, RecognisedBrowser, TrustTerms } from "../account/browsers.ts";
+import type { Config } from "../config.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { DEVICE_COOKIE_TTL_MS, USER_AGENT_MAX } from "../policy.ts";
-import type { Visit } from "../service.ts";
+import { DAY_MS, DEVICE_COOKIE_TTL_MS, USER_AGENT_MAX } from "../policy.ts";
+import type { Service, Visit } from "../service.ts";
 import {
   type BrowserCookieKind,
   type BrowserEntry,
@@ -26,7 +27,11 @@ export interface NewCookie {
 }
 
 /** Opens the cookies of a request. Forged and foreign ones say nothing. */
-export async function visitingBrowser(ring: KeyRing, { browser, userAgent, now }: Visit): Promise<VisitingBrowser> {
+export async function visitingBrowser(
+  { config }: Service,
+  ring: KeyRing,
+  { browser, userAgent, now }: Visit,
+): Promise<VisitingBrowser> {
   const read = async (kind: BrowserCookieKind, value: string | undefined) =>
     value === undefined ? [] : readBrowserCookie(ring, kind, value, now);
   const [recognised, trusted] = await Promise.all([
@@ -41,8 +46,14 @@ export async function visitingBrowser(ring: KeyRing, { browser, userAgent, now }
       recognisedIds: recognised.map(({ browserId }) => browserId),
       trustIds: trusted.map(({ browserId }) => browserId),
       userAgent: userAgent.slice(0, USER_AGENT_MAX),
+      trustTerms: trustTerms(config),
     },
   };
+}
+
+/** What the operator says about trusted browsers. */
+export function trustTerms({ trustedBrowserDays, secondFactor }: Config): TrustTerms {
+  return { trustForMs: trustedBrowserDays * DAY_MS, secondFactor };
 }
 
 /** The cookies of a browser that has just signed in completely. It may be known to a few other accounts as well. */

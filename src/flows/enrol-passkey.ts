@@ -45,7 +45,7 @@ export async function addPasskey(
   const ring = await service.keyRing(visit.now);
   const claimed = await service.passkeyOwners.claim(await credentialDigest(ring, credential.id), accountId);
   if (!claimed) return { refused: "credential_known" };
-  const { claim } = await visitingBrowser(ring, visit);
+  const { claim } = await visitingBrowser(service, ring, visit);
   const activated = await account.addPasskey(bearer, { label, credential }, claim);
   return "refused" in activated ? activated : tellOfNewFactor(service, visit, accountId, activated);
 }

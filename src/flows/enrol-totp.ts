@@ -45,7 +45,7 @@ export async function confirmTotp(
   factorId: string,
   code: string,
 ): Promise<NewFactor | Refusal> {
-  const { claim } = await visitingBrowser(await service.keyRing(visit.now), visit);
+  const { claim } = await visitingBrowser(service, await service.keyRing(visit.now), visit);
   const activated = await service.account(accountId).confirmTotp(bearer, factorId, code, claim);
   return "refused" in activated ? activated : tellOfNewFactor(service, visit, accountId, activated);
 }

@@ -30,7 +30,7 @@ export async function askGates(
   { browserId, proofId }: Credit = {},
 ): Promise<AdmittedTry | Refusal> {
   const requests = await Promise.all([
-    sourceGate(ring, network),
+    sourceGate(ring, network, browserId !== undefined),
     emailGate(ring, emailKey, network, browserId, proofId),
   ]);
   const answers = await Promise.all(requests.map((request) => reserve(service, request)));

@@ -72,7 +72,7 @@ export async function issueTokens(
   return {
     ...issued,
     refresh: { token, expiresInSeconds: Math.floor((refreshExpiresAt - now) / 1000) },
-    cookies: browser ? await cookiesFor(ring, await visitingBrowser(ring, visit), browser, now) : [],
+    cookies: browser ? await cookiesFor(ring, await visitingBrowser(service, ring, visit), browser, now) : [],
   };
 }
 

@@ -41,7 +41,7 @@ async function logInFrom(
   const key = emailKey(email) ?? "";
   const [digest, { claim, recognised }, proven] = await Promise.all([
     emailDigest(ring, key),
-    visitingBrowser(ring, visit),
+    visitingBrowser(service, ring, visit),
     proof === undefined ? { id: undefined } : readProof(service, ring, visit, proof, key),
   ]);
   if (isRefusal(proven)) return proven;

@@ -38,7 +38,7 @@ export async function listBrowsers(
   visit: Visit,
   { accountId, sessionId }: AccessToken,
 ): Promise<{ browsers: BrowserView[] } | Refusal> {
-  const { claim } = await visitingBrowser(await service.keyRing(visit.now), visit);
+  const { claim } = await visitingBrowser(service, await service.keyRing(visit.now), visit);
   return service.account(accountId).listBrowsers(sessionId, claim);
 }
 

@@ -1,11 +1,10 @@
 import { emailKey } from "../directory/email-key.ts";
-import { proofMailGate } from "../gate/subjects.ts";
+import { proofMailGate, proofsFromSourceGate } from "../gate/subjects.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { proveMailbox } from "../mail/messages.ts";
 import { PROOF_LINK_TTL_MS } from "../policy.ts";
 import type { Service, Visit } from "../service.ts";
 import { sealLink } from "../tokens/one-time-link.ts";
-import { mayCauseMail } from "./mail-limits.ts";
 
 /**
  * Mails a link that shows, at the next sign-in, that somebody reads the mailbox. The answer is the same whatever
@@ -19,7 +18,8 @@ export async function requestProof(service: Service, visit: Visit, email: string
 }
 
 async function mailProof(service: Service, ring: KeyRing, visit: Visit, key: string): Promise<void> {
-  const [user, mayMail] = await Promise.all([service.users.findByEmailKey(key), mayCauseMail(service, ring, visit)]);
+  const { shard: source, subjects: asking } = await proofsFromSourceGate(ring, visit.network);
+  const [user, mayMail] = await Promise.all([service.users.findByEmailKey(key), service.gate(source).spend(asking)]);
   if (user?.status !== "active" || !mayMail) return;
   const { shard, subjects } = await proofMailGate(ring, key);
   if (!(await service.gate(shard).spend(subjects))) return;

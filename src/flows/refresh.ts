@@ -1,6 +1,7 @@
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { readRefreshToken } from "../tokens/refresh-token.ts";
+import { trustTerms } from "./browsers.ts";
 import { type Issued, issue } from "./issue.ts";
 
 /** Uses a refresh token. One storage round trip; a forged token costs none. */
@@ -9,9 +10,9 @@ export async function refresh(service: Service, visit: Visit, refreshToken: stri
   const parts = await readRefreshToken(ring, refreshToken);
   if (!parts) return { refused: "refresh_token_forged" };
   const { accountId, sessionId, generation, secret } = parts;
-  const { sessions, secondFactor } = service.config;
-  const { factorMaxAgeMs } = sessions;
-  const request = { sessionId, generation, secret, epoch: ring.epoch, factorMaxAgeMs, secondFactor };
+  const { factorMaxAgeMs } = service.config.sessions;
+  const terms = { epoch: ring.epoch, factorMaxAgeMs, trustTerms: trustTerms(service.config) };
+  const request = { sessionId, generation, secret, ...terms };
   const grant = await service.account(accountId).refresh(request);
   return "refused" in grant ? grant : issue(service, visit, accountId, grant);
 }

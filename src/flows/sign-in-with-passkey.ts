@@ -7,6 +7,7 @@ import type { KeyRing } from "../keys/key-ring.ts";
 import { emailDigest } from "../keys/keyed-digest.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
+import { entryFor } from "../tokens/browser-cookie.ts";
 import { makePasskeyChallenge, readPasskeyChallenge } from "../tokens/passkey-challenge.ts";
 import { readUserHandle } from "../tokens/user-handle.ts";
 import { visitingBrowser } from "./browsers.ts";
@@ -33,25 +34,44 @@ export async function signInWithPasskey(
   const ring = await service.keyRing(visit.now);
   const named = await readNamed(ring, visit, response);
   const asked = named && askAccount(service, ring, visit, named, response, remember);
+  try {
+    return await conclude(service, ring, visit, named, asked);
+  } catch (error) {
+    service.waitUntil(closeAgain(service, named, asked));
+    throw error;
+  }
+}
+
+/** Waits for all who were asked. Whoever says no has the session closed again, and nobody has had a token of it. */
+async function conclude(
+  service: Service,
+  ring: KeyRing,
+  visit: Visit,
+  named: NamedAssertion | undefined,
+  asked: Promise<SessionGrant | Refusal> | undefined,
+): Promise<Issued | Refusal> {
   const [admitted, user, grant] = await Promise.all([
     assertionGate(ring, visit.network).then((request) => reserve(service, request)),
     named && service.users.findById(named.accountId),
     asked,
-  ]).catch((error) => {
-    service.waitUntil(closeAgain(service, named, asked));
-    throw error;
-  });
-  if (isRefusal(admitted) || !named || !grant || "refused" in grant || user?.status !== "active") {
+  ]);
+  const isVerified = named !== undefined && grant !== undefined && !("refused" in grant) && user?.status === "active";
+  const digest = user ? await emailDigest(ring, emailKey(user.email) ?? "") : "";
+  if (!isVerified || (isRefusal(admitted) && !(await isRecognised(service, ring, visit, digest)))) {
     await closeAgain(service, named, asked);
     if (isRefusal(admitted)) return admitted;
     await admitted.settle("wrong");
     return grant && "refused" in grant ? grant : { refused: "assertion_unnamed" };
   }
-  service.waitUntil(admitted.settle("right"));
+  if (!isRefusal(admitted)) service.waitUntil(admitted.settle("right"));
   const current = await withRoles(service, named.accountId, grant, user.roles);
-  if ("refused" in current) return current;
-  const digest = await emailDigest(ring, emailKey(user.email) ?? "");
-  return issue(service, visit, named.accountId, withDigest(current, digest));
+  return "refused" in current ? current : issue(service, visit, named.accountId, withDigest(current, digest));
+}
+
+/** Whoever shares a network with a browser that its account recognises must not close the way of its passkey. */
+async function isRecognised(service: Service, ring: KeyRing, visit: Visit, digest: string): Promise<boolean> {
+  const { recognised } = await visitingBrowser(service, ring, visit);
+  return entryFor(recognised, digest) !== undefined;
 }
 
 /** Ends a session that the account has opened and that nobody gets. */
@@ -93,7 +113,7 @@ async function askAccount(
   response: AssertionResponse,
   remember: boolean,
 ): Promise<SessionGrant | Refusal> {
-  const { claim } = await visitingBrowser(ring, visit);
+  const { claim } = await visitingBrowser(service, ring, visit);
   const { roles: _, ...terms } = signInTerms(service, visit, { roles: [], remember, emailDigest: "" });
   const { relyingParty: rp } = service.config;
   return service.account(accountId).signInWithPasskey({ ...named, rp, response, epoch: ring.epoch, terms, claim });

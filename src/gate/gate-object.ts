@@ -44,8 +44,8 @@ export class GateObject extends DurableObject<Env> {
       kind,
       wait: waitMs(kind, this.#windows.read(key), this.#openCount(key, now), now),
     }));
-    const longest = waits.reduce((a, b) => (b.wait > a.wait ? b : a));
-    if (longest.wait > 0) return refusalOf(longest.kind, longest.wait);
+    const [longest] = waits.filter(({ wait }) => wait > 0).sort((a, b) => b.wait - a.wait);
+    if (longest) return refusalOf(longest.kind, longest.wait);
     const reservation = crypto.randomUUID();
     for (const { key } of subjects.filter(isSettled)) this.#openOf(key).set(reservation, now);
     this.#count(subjects.filter(isSpent), now);

@@ -18,13 +18,20 @@ export interface GateRequest {
   subjects: Subject[];
 }
 
-/** A client and its surroundings: sharded by the surroundings, so that one call counts both. */
-export async function sourceGate(ring: KeyRing, { source, network }: ClientNetwork): Promise<GateRequest> {
+/**
+ * A client and its surroundings: sharded by the surroundings, so that one call counts both. A browser that is recognised
+ * for the address it names is counted and not refused: who shares a network with it must not close its way.
+ */
+export async function sourceGate(
+  ring: KeyRing,
+  { source, network }: ClientNetwork,
+  isRecognised = false,
+): Promise<GateRequest> {
   const subjects: Subject[] = [
     { kind: "source", key: `source:${source}` },
     { kind: "network", key: `network:${network}` },
   ];
-  return { shard: await networkShard(ring, network), subjects };
+  return { shard: await networkShard(ring, network), subjects: isRecognised ? subjects.map(onlyCounted) : subjects };
 }
 
 /**
@@ -72,6 +79,15 @@ export async function mailsFromSourceGate(ring: KeyRing, { source, network }: Cl
 export async function mailsToAddressGate(ring: KeyRing, emailKey: string): Promise<GateRequest> {
   const digest = await emailDigest(ring, emailKey);
   return { shard: shardOf(digest), subjects: [{ kind: "mails_to_address", key: `mails-to:${digest}` }] };
+}
+
+/** Proofs that one client asks for, and its surroundings; registrations of others must not use them up. */
+export async function proofsFromSourceGate(ring: KeyRing, { source, network }: ClientNetwork): Promise<GateRequest> {
+  const subjects: Subject[] = [
+    { kind: "mails_from_source", key: `proofs-from:${source}` },
+    { kind: "mails_from_network", key: `proofs-from:${network}` },
+  ];
+  return { shard: await networkShard(ring, network), subjects };
 }
 
 /** Proofs mailed to one address, counted by themselves: no other mail may stand in the way of a sign-in. */
