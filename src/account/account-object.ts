@@ -89,6 +89,15 @@ export class AccountObject extends DurableObject<Env> {
     return signInWithPasskey(this.#store, request, Date.now);
   }
 
+  /** Takes back a sign-in that nobody gets: its session, and the browser if it was new. */
+  withdraw(sessionId: string, browserId: string | undefined): void {
+    const guard = this.#store.guard();
+    const session = this.#store.session(sessionId);
+    guard.browsers = guard.browsers.filter(({ id, createdAt }) => id !== browserId || createdAt !== session?.createdAt);
+    endSession(this.#store, guard, sessionId);
+    this.#store.saveGuard(guard);
+  }
+
   /** Gives a session the directory's roles, which had changed since the account last saw them. */
   correctRoles(sessionId: string, roles: string[]): { kind: "corrected" } | Refusal {
     const session = this.#liveSession(sessionId);

@@ -44,13 +44,13 @@ export function settleAnswer(
   if (!challenge) return { refused: "challenge_unknown" };
   if (now >= challenge.expiresAt) return { refused: "challenge_expired" };
   const proven = prove(guard, usableFor(store, challenge), evidence, now);
-  if ("unproven" in proven) return refuseAnswer(store, guard, challenge, evidence, proven.unproven, now);
+  if ("unproven" in proven) return refuseAnswer(store, guard, challenge, proven.unproven, now);
   const session = sessionOf(store, guard, challenge, now);
   // Whatever comes of it, this answer is used up: a right code is never confirmed without being spent.
   guard.challenges = guard.challenges.filter((open) => open !== challenge);
   const { pot = "unrecognised" } = challenge;
-  if (session === undefined) guard.attempts[pot] = giveBack(guard.attempts[pot] ?? [], reserved.takenAt);
-  else if (!isRefusal(session)) delete guard.pots[session.id];
+  if (reserved.isPaid) guard.attempts[pot] = giveBack(guard.attempts[pot] ?? [], reserved.takenAt);
+  if (session !== undefined && !isRefusal(session)) delete guard.pots[session.id];
   guard.streaks = afterRightAnswer(guard.streaks, session === undefined);
   noteUserVerification(store, evidence);
   const factors = withProven(challenge.factors, proven, now);
@@ -65,11 +65,10 @@ function refuseAnswer(
   store: AccountStore,
   guard: Guard,
   challenge: Challenge,
-  { method }: Evidence,
   refused: Unproven,
   now: number,
 ): Refusal {
-  const remaining = attemptsRemaining(guard, challenge, method, now);
+  const remaining = attemptsRemaining(guard, challenge, now);
   const { sessionId } = challenge;
   const isPotEmpty = sessionId !== undefined && remaining <= 0;
   if (isPotEmpty) endByEmptyPot(store, guard, sessionId);

@@ -23,6 +23,8 @@ export interface ChallengeAttempt {
 /** An attempt that has been paid for and not yet been judged. */
 export interface ReservedAnswer {
   takenAt: number;
+  /** Whether a pot had an attempt to take, which a right answer gives back. */
+  isPaid: boolean;
   /** The factors that this challenge may be answered with. */
   usable: Factor[];
   recoveryCodes: RecoveryCodeSet;
@@ -47,6 +49,7 @@ export function reserveAnswer(
   const session = sessionOf(store, guard, challenge, now);
   if (session !== undefined && "refused" in session) return session;
   const { sessionId, pot = "unrecognised" } = challenge;
+  const isPaid = sessionId === undefined && attemptsLeft(guard.attempts[pot] ?? [], now) > 0;
   const refusal =
     sessionId === undefined ? takeFromHour(guard, pot, method, now) : takeFromPot(store, guard, sessionId);
   if (refusal) return refusal;
@@ -57,7 +60,7 @@ export function reserveAnswer(
   store.saveGuard(guard);
   const usable = usableFor(store, challenge);
   const recoveryCodes = guard.recoveryCodes;
-  return { takenAt: now, usable, recoveryCodes, webauthn, mustVerifyUser: challenge.factors.pwd === undefined };
+  return { takenAt: now, isPaid, usable, recoveryCodes, webauthn, mustVerifyUser: challenge.factors.pwd === undefined };
 }
 
 /** What an assertion for a challenge is to be made of. */
@@ -81,7 +84,7 @@ export function assertionTerms(
   if (session !== undefined && "refused" in session) return session;
   const passkeys = usableFor(store, challenge).filter((factor) => factor.kind === "passkey");
   if (passkeys.length === 0) {
-    return { refused: "wrong_assertion", attemptsRemaining: attemptsRemaining(guard, challenge, "passkey", now) };
+    return { refused: "wrong_assertion", attemptsRemaining: attemptsRemaining(guard, challenge, now) };
   }
   const credentials = passkeys.map(({ credential }) => credential);
   return { webauthn: challenge.webauthn, credentials, mustVerifyUser: challenge.factors.pwd === undefined };
@@ -137,17 +140,16 @@ export function endByEmptyPot(store: AccountStore, guard: Guard, sessionId: stri
   store.saveGuard(guard);
 }
 
-/** How many more answers of this kind a challenge takes: its own, or its pot's where that is less and closes the kind. */
+/** How many more answers there are: of the challenge, or of its pot where that is less. */
 export function attemptsRemaining(
   guard: Guard,
   { attempts, sessionId, pot = "unrecognised" }: Challenge,
-  method: SecondFactorMethod,
   now: number,
 ): number {
   const ofChallenge = CHALLENGE_ATTEMPTS - attempts;
   if (sessionId !== undefined) return Math.min(ofChallenge, SESSION_POT - (guard.pots[sessionId] ?? 0));
   const ofPot = attemptsLeft(guard.attempts[pot] ?? [], now);
-  return method === "totp" || ofPot > 0 ? Math.min(ofChallenge, ofPot) : ofChallenge;
+  return Math.min(ofChallenge, ofPot);
 }
 
 function takeFromHour(guard: Guard, pot: Pot, method: SecondFactorMethod, now: number): Refusal | undefined {

@@ -32,12 +32,10 @@ export function retryAfterSeconds(spent: SpentAttempts, now: number): number {
   return blocking === undefined ? 0 : Math.ceil((blocking + SECOND_FACTOR_WINDOW_MS - now) / 1000);
 }
 
-/**
- * Takes an attempt at `now`. Factors that cannot be guessed take one from an empty pot too; of more than the limit the
- * newest are kept, since no more are ever asked for.
- */
+/** Takes an attempt at `now`. From an empty pot nothing is taken: what cannot be guessed may still be tried. */
 export function takeAttempt(spent: SpentAttempts, now: number): SpentAttempts {
-  return [...countingAttempts(spent, now), now].sort((a, b) => a - b).slice(-SECOND_FACTOR_FAILURES);
+  const counting = countingAttempts(spent, now);
+  return attemptsLeft(spent, now) > 0 ? [...counting, now] : counting;
 }
 
 /** Gives back the attempt taken at `takenAt`: the answer was right. No other failure is forgiven with it. */

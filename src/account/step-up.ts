@@ -2,10 +2,10 @@ import { SESSION_POT } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import { describeProof } from "../tokens/proof.ts";
 import type { AccountStore } from "./account-store.ts";
-import { type AccessGrant, type ChallengeGrant, liveSession, openChallenge } from "./admission.ts";
+import { type AccessGrant, type ChallengeGrant, endSession, liveSession, openChallenge } from "./admission.ts";
 import { endByEmptyPot, takeFromPot } from "./attempts.ts";
 import { standingOf } from "./factors.ts";
-import { methodsOfSession, type SecondFactorPolicy } from "./methods.ts";
+import { judge, methodsOfSession, type SecondFactorPolicy } from "./methods.ts";
 import type { Session } from "./sessions.ts";
 
 /** What a session asks for with a step-up. */
@@ -30,6 +30,10 @@ export function openStepUp(
   const guard = store.guard();
   const session = liveSession(store, guard, sessionId, now);
   if ("refused" in session) return session;
+  if (judge(secondFactor, standingOf(store, guard, sessionId), session.factors) === "enrolment") {
+    endSession(store, guard, sessionId);
+    return { refused: "session_ended" };
+  }
   const methods = methodsOfSession(secondFactor, standingOf(store, guard, sessionId), session.factors);
   if (methods.length > 0 && !(withPassword && isRecovered(session))) {
     const terms = { ...session.terms, audience };

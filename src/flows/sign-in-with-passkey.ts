@@ -82,7 +82,7 @@ async function closeAgain(
 ): Promise<void> {
   const grant = await asked;
   if (!named || !grant || isRefusal(grant)) return;
-  await service.account(named.accountId).endByAccessToken(grant.sessionId);
+  await service.account(named.accountId).withdraw(grant.sessionId, grant.browser?.id);
 }
 
 interface NamedAssertion {
