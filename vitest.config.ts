@@ -41,7 +41,7 @@ export default defineConfig(async () => ({
       {
         test: {
           name: "system",
-          include: ["test/system/**/*.test.ts"],
+          include: ["test/system/**/*.test.ts", "test/browser/**/*.test.ts"],
           environment: "node",
           globalSetup: ["./test/support/start-instance.ts"],
           testTimeout: 60_000,

@@ -69,8 +69,8 @@ export function isTrusted({ trust }: Browser, floor: Floor, terms: TrustTerms, n
 }
 
 /**
- * The browsers after one has signed in completely, that one first: known ones are seen again, a new one is added, and
- * the one unused for longest makes room.
+ * The browsers after one has signed in completely, that one first and so all of them in the order of their use: known
+ * ones are seen again, a new one is added, and the one unused for longest makes room.
  */
 export function afterSignIn(browsers: Browser[], claim: BrowserClaim, now: number): Browser[] {
   const known = recognise(browsers, claim);
@@ -81,7 +81,7 @@ export function afterSignIn(browsers: Browser[], claim: BrowserClaim, now: numbe
     userAgent: claim.userAgent,
     lastUsedAt: now,
   };
-  return [seen, ...others.sort((a, b) => b.lastUsedAt - a.lastUsedAt).slice(0, RECOGNISED_BROWSERS - 1)];
+  return [seen, ...others.slice(0, RECOGNISED_BROWSERS - 1)];
 }
 
 /** Trusts a recognised browser from `now` on, as long as the operator allows. */

@@ -22,7 +22,7 @@ export interface Session {
   terms: SignInTerms;
   /** The trusted browser whose trust stood in for the second factor. */
   trustedBy?: string;
-  /** When a session that a recovery code opened gave its password once more, epoch seconds. */
+  /** When a session that a recovery code opened first gave its password once more, epoch seconds. */
   passwordAgainAt?: number;
 }
 

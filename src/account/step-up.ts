@@ -74,7 +74,7 @@ export function settlePasswordStepUp(
   else delete guard.pots[sessionId];
   store.saveGuard(guard);
   const pwd = Math.floor(now / 1000);
-  if (isRecovered(session)) store.saveSession({ ...session, passwordAgainAt: pwd });
+  if (isRecovered(session)) store.saveSession({ ...session, passwordAgainAt: session.passwordAgainAt ?? pwd });
   const { roles } = session.terms;
   return { kind: "access", sessionId, audience, roles, factors: { ...session.factors, pwd } };
 }

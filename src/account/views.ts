@@ -51,7 +51,9 @@ export function browserViews(store: AccountStore, claim: BrowserClaim, now: numb
   return newestFirst.map((browser) => {
     const { id, userAgent, createdAt, lastUsedAt, trust } = browser;
     const view = { id, userAgent, createdAt, lastUsedAt, current: browser === current };
-    return trust && isTrusted(browser, guard, claim.trustTerms, now) ? { ...view, trustedUntil: trust.until } : view;
+    return trust && isTrusted(browser, guard, claim.trustTerms, now)
+      ? { ...view, trustedUntil: Math.min(trust.until, trust.grantedAt + claim.trustTerms.trustForMs) }
+      : view;
   });
 }
 

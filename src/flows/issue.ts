@@ -1,6 +1,6 @@
 import type { AccessGrant, ChallengeGrant, EnrolmentRequired, SessionGrant } from "../account/admission.ts";
 import type { SignInTerms } from "../account/challenges.ts";
-import { USER_AGENT_MAX } from "../policy.ts";
+import { CHALLENGE_TTL_MS, ENROLMENT_TTL_MS, USER_AGENT_MAX } from "../policy.ts";
 import type { Service, Visit } from "../service.ts";
 import { signAccessToken } from "../tokens/access-token.ts";
 import { signChallengeToken } from "../tokens/challenge-token.ts";
@@ -85,7 +85,12 @@ async function issueChallenge(
   const ring = await service.keyRing(now);
   const reference = { accountId, challengeId, purpose };
   const challengeToken = await signChallengeToken(ring, service.config.issuer, reference, expiresAt);
-  return { kind: "challenge", challengeToken, expiresInSeconds: Math.round((expiresAt - now) / 1000), methods };
+  return {
+    kind: "challenge",
+    challengeToken,
+    expiresInSeconds: secondsUntil(expiresAt, now, CHALLENGE_TTL_MS),
+    methods,
+  };
 }
 
 async function issueEnrolment(
@@ -96,7 +101,17 @@ async function issueEnrolment(
 ): Promise<IssuedEnrolment> {
   const ring = await service.keyRing(now);
   const enrolmentToken = await signEnrolmentToken(ring, service.config.issuer, { accountId, enrolmentId }, expiresAt);
-  return { kind: "enrolment", enrolmentToken, expiresInSeconds: Math.round((expiresAt - now) / 1000), methods };
+  return {
+    kind: "enrolment",
+    enrolmentToken,
+    expiresInSeconds: secondsUntil(expiresAt, now, ENROLMENT_TTL_MS),
+    methods,
+  };
+}
+
+/** The object has a clock of its own, a little ahead of the request's: nothing is said to live longer than it may. */
+function secondsUntil(expiresAt: number, now: number, ttlMs: number): number {
+  return Math.round(Math.min(expiresAt - now, ttlMs) / 1000);
 }
 
 /** The terms of a sign-in: what was asked for, within what the operator allows. */

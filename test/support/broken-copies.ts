@@ -1,5 +1,6 @@
 import type { AccountStore } from "../../src/account/account-store.ts";
 import { openSession } from "../../src/account/admission.ts";
+import { activeTotpFactors } from "../../src/account/factors.ts";
 import { rotateSession } from "../../src/account/sessions.ts";
 import { matchFactors } from "../../src/account/totp-factors.ts";
 import { createKeyRingRecord, type KeyRing } from "../../src/keys/key-ring.ts";
@@ -20,7 +21,7 @@ export async function brokenAnswer(
   const guard = store.guard();
   const challenge = guard.challenges.find(({ id }) => id === challengeId);
   if (!challenge) return false;
-  const matches = await matchFactors(ring, accountId, store.activeFactors(), code, Date.now());
+  const matches = await matchFactors(ring, accountId, activeTotpFactors(store), code, Date.now());
   if (matches.every(({ steps }) => steps.length === 0)) return false;
   guard.challenges = guard.challenges.filter((open) => open !== challenge);
   store.saveGuard(guard);

@@ -4,11 +4,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, inject } from "vitest";
 import { Authenticator } from "./authenticator.ts";
 
-/** Origin of the shared instance, and so its issuer. */
-export const issuer = inject("url");
+const pageOf = (origin: string) => ({ origin, "sec-fetch-site": "same-origin" });
+
+/** Origin of the instance that everything here talks to, and so its issuer: the shared one, until `talkTo`. */
+export let issuer = inject("url");
 
 /** Headers of a page of the service itself: the contract's "browser request". */
-export const ownPage = { origin: issuer, "sec-fetch-site": "same-origin" };
+export let ownPage = pageOf(issuer);
+
+/** Talks to a private instance from now on, in this test file alone. Not for the top level: hooks and tests only. */
+export function talkTo(origin: string): void {
+  issuer = origin;
+  ownPage = pageOf(origin);
+}
 
 /** A JSON object whose members the contract names; each test says what it expects of them. */
 export type Json = Record<string, unknown>;
@@ -75,8 +83,7 @@ export function newPerson(known: Partial<Person> = {}): Person {
 
 function answerFrom(status: number, headers: Headers, text: string): Answer {
   const isJson = /\bjson\b/.test(headers.get("content-type") ?? "");
-  let parsed: unknown = {};
-  if (isJson && text !== "") parsed = JSON.parse(text);
+  const parsed: unknown = isJson && text !== "" ? JSON.parse(text) : {};
   const isObject = typeof parsed === "object" && parsed !== null && !Array.isArray(parsed);
   return { status, headers, text, body: isObject ? (parsed as Json) : {} };
 }
@@ -211,11 +218,9 @@ export function logIn(person: Person, more: Json = {}, call: Call = {}): Promise
   return post(
     "/auth/login",
     { email: person.email, password: person.password, ...more },
-    { ...source(person), ...call },
+    { source: person.source, ...call },
   );
 }
-
-const source = (person: Person): Call => ({ source: person.source });
 
 /** The tokens of a token answer. */
 export function sessionOf(answer: Answer): Session {

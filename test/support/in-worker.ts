@@ -1,5 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { base64url } from "jose";
 import { Secret, TOTP } from "otpauth";
 import { app } from "../../src/app.ts";
 import { emailKey } from "../../src/directory/email-key.ts";
@@ -28,26 +29,37 @@ export interface Call {
   bearer?: unknown;
   /** Another address than the shared default one. */
   source?: string;
+  /** The browser that asks: sends its cookies and keeps those of the answer. */
+  browser?: CookieKeeper;
   /** Bindings to use in place of the real ones, such as counting wrappers around them. */
   bindings?: object;
   /** Leave what the request does after its response undone. */
   keepTail?: (tail: () => Promise<void>) => void;
 }
 
+/** Something that keeps cookies between requests. */
+export interface CookieKeeper {
+  headers(): Record<string, string>;
+  keep(answer: Answer): void;
+}
+
 /** Sends a request through the whole application, in this isolate, and waits for what it does after its answer. */
 export async function call(path: string, body?: unknown, options: Call = {}): Promise<Answer> {
-  const { headers = {}, bearer, source, bindings = env } = options;
+  const { headers = {}, bearer, source, browser, bindings = env } = options;
   const request = new Request(`${ISSUER}${path}`, {
     method: options.method ?? (body === undefined ? "GET" : "POST"),
     headers: {
       ...(body === undefined ? {} : { "Content-Type": "application/json" }),
       ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }),
       "CF-Connecting-IP": source ?? newSource(),
+      ...browser?.headers(),
       ...headers,
     },
     body: body === undefined ? null : JSON.stringify(body),
   });
-  return send(request, bindings, options.keepTail);
+  const answer = await send(request, bindings, options.keepTail);
+  browser?.keep(answer);
+  return answer;
 }
 
 /** Sends a request as it is. */
@@ -81,10 +93,19 @@ export interface Person {
   password: string;
 }
 
-/** A person whose second factor is active. `code` is the app's code `steps` away from the moment of enrolment. */
+/**
+ * A person whose second factor is active. `code` is the app's code `steps` away from the moment of enrolment, `codeNow`
+ * that of the present.
+ */
 export interface GuardedPerson extends Person {
   code(steps?: number): string;
+  codeNow(): string;
+  /** Six digits that the app shows at no time near the present. */
+  wrongCode(): string;
   factorId: string;
+  recoveryCodes: string[];
+  /** The session that enrolled it. */
+  session: Record<string, unknown>;
 }
 
 let hash: Promise<string> | undefined;
@@ -105,16 +126,32 @@ export async function newPerson(): Promise<Person> {
 /** A person who has enrolled an authenticator app, through the API. The code of the step before now is spent. */
 export async function newGuardedPerson(): Promise<GuardedPerson> {
   const person = await newPerson();
-  const { body } = await logIn(person);
-  const bearer = body.access_token as string;
-  const enrolled = await call("/auth/2fa/totp/enroll", {}, { bearer });
+  const { body: session } = await logIn(person);
+  return { ...person, session, ...(await addAuthenticator(session.access_token)) };
+}
+
+/** Adds an authenticator app. The code of the step before now is spent. */
+export async function addAuthenticator(
+  bearer: unknown,
+  options: Call = {},
+): Promise<Omit<GuardedPerson, keyof Person | "session"> & { confirmed: Answer }> {
+  const enrolled = await call("/auth/2fa/totp/enroll", {}, { ...options, bearer });
   const { secret, factor_id: factorId } = enrolled.body as { secret: string; factor_id: string };
-  const totp = new TOTP({ secret: Secret.fromBase32(secret) });
   const enrolledAt = await earlyInStep();
-  const code = (steps = 0) => totp.generate({ timestamp: enrolledAt + steps * 30_000 });
-  const confirmed = await call("/auth/2fa/totp/confirm", { factor_id: factorId, code: code(-1) }, { bearer });
+  const code = (steps = 0) => codeOf(secret, enrolledAt + steps * 30_000);
+  const confirmation = { factor_id: factorId, code: code(-1) };
+  const confirmed = await call("/auth/2fa/totp/confirm", confirmation, { ...options, bearer });
   if (confirmed.status !== 200) throw new Error(`not confirmed: ${confirmed.text}`);
-  return { ...person, code, factorId };
+  const recoveryCodes = (confirmed.body.recovery_codes ?? []) as string[];
+  const near = (steps: number) => codeOf(secret, Date.now() + steps * 30_000);
+  const wrongCode = () =>
+    ["000000", "111111", "222222", "333333"].find((guess) => ![-1, 0, 1].map(near).includes(guess));
+  return { code, codeNow: () => near(0), wrongCode: () => wrongCode() ?? "", factorId, recoveryCodes, confirmed };
+}
+
+/** The code of a secret at a moment, epoch milliseconds. */
+export function codeOf(secret: unknown, at: number): string {
+  return new TOTP({ secret: Secret.fromBase32(String(secret)) }).generate({ timestamp: at });
 }
 
 /** A moment at which the present step has a second or more to go, so that no test meets its end unawares. */
@@ -124,16 +161,35 @@ async function earlyInStep(): Promise<number> {
   return Date.now();
 }
 
-/** Shows the password. */
-export function logIn(person: Person, options: Call & { remember?: boolean } = {}): Promise<Answer> {
-  const { remember, ...rest } = options;
-  const body = { email: person.email, password: person.password, ...(remember === undefined ? {} : { remember }) };
-  return call("/auth/login", body, rest);
+/** Shows the password, and with it the token of a mailed proof if there is one. */
+export function logIn(
+  { email, password }: Person,
+  { remember, proof, ...options }: Call & { remember?: boolean; proof?: string } = {},
+): Promise<Answer> {
+  const shown = proof === undefined ? {} : { proof: { kind: "mail_link", token: proof } };
+  return call("/auth/login", { email, password, ...(remember === undefined ? {} : { remember }), ...shown }, options);
+}
+
+/** The challenge token that a right password opens. */
+export async function challengeOf(person: Person, options: Parameters<typeof logIn>[1] = {}): Promise<string> {
+  const { body, text } = await logIn(person, options);
+  if (body.status !== "challenge") throw new Error(`no challenge: ${text}`);
+  return body.challenge_token as string;
 }
 
 /** Answers a challenge. */
-export function answer(challengeToken: string, code: string, options: Call = {}): Promise<Answer> {
+export function answer(challengeToken: unknown, code: string, options: Call = {}): Promise<Answer> {
   return call("/auth/2fa/verify", { challenge_token: challengeToken, method: "totp", code }, options);
+}
+
+/** Answers a challenge with a recovery code. */
+export function recover(challengeToken: unknown, code: string | undefined, options: Call = {}): Promise<Answer> {
+  return call("/auth/2fa/verify", { challenge_token: challengeToken, method: "recovery_code", code }, options);
+}
+
+/** Uses a refresh token, or the cookie of the browser that asks. */
+export function refresh(token?: unknown, options: Call = {}): Promise<Answer> {
+  return call("/auth/refresh", token === undefined ? {} : { refresh_token: token }, options);
 }
 
 /** Both doors at once, with the app's code `steps` away from enrolment. */
@@ -156,6 +212,11 @@ export function roots(): RootSecret[] {
   const parsed = parseRootSecrets(env.ROOT_SECRET);
   if (typeof parsed === "string") throw new Error(parsed);
   return parsed;
+}
+
+/** What an access token says. */
+export function claimsOf(token: unknown): Record<string, unknown> {
+  return JSON.parse(new TextDecoder().decode(base64url.decode(String(token).split(".")[1] ?? "")));
 }
 
 /** The account object of a person. */

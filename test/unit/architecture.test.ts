@@ -60,6 +60,10 @@ describe("the scanner behind the room table", () => {
     ["http/x.ts", 'import { usersOf } from "../directory/users.ts";'],
     ["http/x.ts", 'import { type User, usersOf } from "../directory/users.ts";'],
     ["sdk/x.ts", 'import { verifyAccessToken } from "../tokens/access-token.ts";'],
+    ["factors/totp.ts", 'const library = () => import("@simplewebauthn/server");'],
+    ["tokens/x.ts", 'import { isoCBOR } from "@simplewebauthn/server/helpers";'],
+    ["flows/x.ts", 'import { parseStrictJson } from "../strict-json.ts";'],
+    ["strict-json.ts", 'import { readBody } from "./http/body.ts";'],
     ["tokens/x.ts", 'import left from "left-pad";'],
     ["tokens/x.ts", 'import { readFileSync } from "node:fs";'],
   ])("catches in %s: %s", (path, text) => {
@@ -75,6 +79,9 @@ describe("the scanner behind the room table", () => {
     ["account/account-object.ts", 'import { DurableObject } from "cloudflare:workers";'],
     ["index.ts", 'export { GateObject } from "./gate/gate-object.ts";'],
     ["passwords/x.ts", 'import { hmac } from "@noble/hashes/hmac.js";'],
+    ["factors/passkey.ts", 'const library = () => import("@simplewebauthn/server/helpers");'],
+    ["factors/x.ts", 'import { parseStrictJson } from "../strict-json.ts";'],
+    ["http/x.ts", 'import { parseStrictJson } from "../strict-json.ts";'],
     ["sdk/x.ts", 'import type { AccessToken } from "../tokens/access-token.ts";'],
     ["keys/x.ts", "export const read = (kv: KVNamespace) => kv.get('x');"],
   ])("lets pass in %s: %s", (path, text) => {

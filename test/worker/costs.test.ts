@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { countingBindings } from "../support/counting.ts";
 import {
   answer,
+  type Call,
   call,
   type GuardedPerson,
   logIn,
@@ -13,20 +13,7 @@ import {
   signIn,
 } from "../support/in-worker.ts";
 import { rowsWritten } from "../support/rows-written.ts";
-
-/** Sequential storage round trips up to the answer; what follows it is waited for and not counted. */
-async function roundTrips(
-  request: (bindings: object, keepTail: (tail: () => Promise<void>) => void) => Promise<unknown>,
-) {
-  const counted = countingBindings();
-  let finish = async () => {};
-  await request(counted.bindings, (tail) => {
-    finish = tail;
-  });
-  const result = { sequential: counted.sequential(), names: counted.names().sort() };
-  await finish();
-  return result;
-}
+import { costOf } from "./support/costs.ts";
 
 describe("what a request costs with a warm key ring", () => {
   let person: Person;
@@ -38,8 +25,8 @@ describe("what a request costs with a warm key ring", () => {
   });
 
   it("login: user and both gates at once, then the account object", async () => {
-    const { sequential, names } = await roundTrips((bindings, keepTail) => logIn(guarded, { bindings, keepTail }));
-    expect(names.filter((name) => !name.endsWith(".settle"))).toEqual([
+    const { sequential, calls } = await costOf((options) => logIn(guarded, options));
+    expect(calls.filter((name) => !name.endsWith(".settle"))).toEqual([
       "account.openFirstDoor",
       "d1.first",
       "gate.reserve",
@@ -50,58 +37,53 @@ describe("what a request costs with a warm key ring", () => {
 
   it("login with a wrong password: user and both gates at once, then both gates", async () => {
     const wrong = { ...person, password: "not the right password" };
-    const { sequential, names } = await roundTrips((bindings, keepTail) => logIn(wrong, { bindings, keepTail }));
-    expect(names).toEqual(["d1.first", "gate.reserve", "gate.reserve", "gate.settle", "gate.settle"]);
+    const { sequential, calls } = await costOf((options) => logIn(wrong, options));
+    expect(calls).toEqual(["d1.first", "gate.reserve", "gate.reserve", "gate.settle", "gate.settle"]);
     expect(sequential).toBe(2);
   });
 
   it("the second door: the account object alone", async () => {
     const token = (await logIn(guarded)).body.challenge_token as string;
-    const { sequential, names } = await roundTrips((bindings, keepTail) =>
-      answer(token, guarded.code(0), { bindings, keepTail }),
-    );
-    expect(names).toEqual(["account.answerWithTotp"]);
+    const { sequential, calls } = await costOf((options) => answer(token, guarded.code(0), options));
+    expect(calls).toEqual(["account.answer"]);
     expect(sequential).toBe(1);
   });
 
   it("refresh: the account object alone", async () => {
     const { body } = await logIn(person);
     const refresh = { refresh_token: body.refresh_token };
-    const { names } = await roundTrips((bindings, keepTail) => call("/auth/refresh", refresh, { bindings, keepTail }));
-    expect(names).toEqual(["account.refresh"]);
+    const { calls } = await costOf((options) => call("/auth/refresh", refresh, options));
+    expect(calls).toEqual(["account.refresh"]);
   });
 
   it("the key set: nothing", async () => {
-    const { names } = await roundTrips((bindings, keepTail) =>
-      call("/.well-known/jwks.json", undefined, { bindings, keepTail }),
-    );
-    expect(names).toEqual([]);
+    const { calls } = await costOf((options) => call("/.well-known/jwks.json", undefined, options));
+    expect(calls).toEqual([]);
   });
 
   it("me: user and account object at once", async () => {
     const bearer = (await logIn(person)).body.access_token as string;
-    const { sequential, names } = await roundTrips((bindings, keepTail) =>
-      call("/auth/me", undefined, { bearer, bindings, keepTail }),
-    );
-    expect(names).toEqual(["account.checkSession", "d1.first"]);
+    const { sequential, calls } = await costOf((options) => call("/auth/me", undefined, { ...options, bearer }));
+    expect(calls).toEqual(["account.checkSession", "d1.first"]);
     expect(sequential).toBe(1);
   });
 
   it("a forged challenge, refresh or access token: nothing, and no object wakes", async () => {
     const forged = [
-      () => answer(`${"e30"}.${"e30"}.${"A".repeat(43)}`, "123456"),
-      () => call("/auth/refresh", { refresh_token: `rt_${"A".repeat(120)}` }),
+      (options: Call) => answer(`${"e30"}.${"e30"}.${"A".repeat(43)}`, "123456", options),
+      (options: Call) => call("/auth/refresh", { refresh_token: `rt_${"A".repeat(120)}` }, options),
+      (options: Call) => call("/auth/me", undefined, { ...options, bearer: `e30.e30.${"A".repeat(86)}` }),
     ];
     for (const request of forged) {
-      const { names } = await roundTrips(async () => request());
-      expect(names).toEqual([]);
+      const { calls } = await costOf(request);
+      expect(calls).toEqual([]);
     }
   });
 
   it("registration reads the directory and keeps nothing of it", async () => {
     const body = { email: "nobody.yet@example.com", password: "correct horse battery" };
-    const { names } = await roundTrips((bindings, keepTail) => call("/auth/register", body, { bindings, keepTail }));
-    expect(names.filter((name) => name !== "gate.spend")).toEqual(["d1.first"]);
+    const { calls } = await costOf((options) => call("/auth/register", body, options));
+    expect(calls.filter((name) => name !== "gate.spend")).toEqual(["d1.first"]);
     expect(await env.DB.prepare("SELECT COUNT(*) AS n FROM users WHERE email = ?").bind(body.email).first("n")).toBe(0);
   });
 });

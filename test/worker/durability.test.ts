@@ -7,6 +7,7 @@ import {
   accountOf,
   answer,
   call,
+  challengeOf,
   logIn,
   newGuardedPerson,
   newPerson,
@@ -41,12 +42,13 @@ describe("an account object that was evicted", () => {
 
   it("still counts the wrong codes of the hour", async () => {
     const person = await newGuardedPerson();
+    // Opened before: ten wrong codes are also what it takes for proof mode.
+    const tokens = [await challengeOf(person), await challengeOf(person), await challengeOf(person)];
     for (let i = 0; i < 10; i += 1) {
-      const token = (await logIn(person)).body.challenge_token as string;
-      expect((await answer(token, "000000")).status).toBe(401);
+      expect((await answer(tokens[i % 3], "000000")).status).toBe(401);
       await evict(person);
     }
-    const last = await signIn(person, 0);
+    const last = await answer(tokens[2], person.codeNow());
     expect(last.status).toBe(429);
     expect(Number(last.headers.get("Retry-After"))).toBeGreaterThan(3500);
   });
@@ -74,6 +76,15 @@ describe("an account object that was evicted", () => {
       expect((await answer(token, "000000")).body).toMatchObject({ code: "invalid_code", attempts_remaining: 4 - i });
     }
     expect((await call("/auth/me", undefined, { bearer })).body.code).toBe("invalid_token");
+  });
+});
+
+describe("an account object in proof mode that was evicted", () => {
+  it("is still in it", async () => {
+    const person = await newGuardedPerson();
+    for (let i = 0; i < 8; i += 1) await challengeOf(person);
+    await evict(person);
+    expect((await logIn(person)).body.code).toBe("proof_required");
   });
 });
 

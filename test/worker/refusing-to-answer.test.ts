@@ -46,12 +46,20 @@ describe("a Worker with a bad root secret", () => {
       ISSUER: "http://auth.example.com/",
       PROFILE: "lax",
       ACCESS_TOKEN_TTL: "86400",
-      SECOND_FACTOR: "required",
+      SECOND_FACTOR: "always",
+      RP_ID: "example.com",
+      PASSKEY_ORIGINS: "https://auth.example.com/sign-in",
+      TRUSTED_BROWSER_DAYS: "91",
     };
     expect((await send(request(`${ISSUER}/healthz`), withSettings(wrong))).status).toBe(503);
     const text = log.mock.calls.flat().join("\n");
     for (const name of Object.keys(wrong)) expect(text).toContain(name);
   });
+});
+
+it.each(["optional", "required", "passkey"])("a Worker whose SECOND_FACTOR is %s answers", async (policy) => {
+  const config = await call("/auth/config", undefined, { bindings: withSettings({ SECOND_FACTOR: policy }) });
+  expect(config).toMatchObject({ status: 200, body: { second_factor: policy } });
 });
 
 describe("an issuer that is not localhost", () => {

@@ -1,21 +1,6 @@
-import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { AccountStore } from "../../src/account/account-store.ts";
-import {
-  accountOf,
-  answer,
-  call,
-  ISSUER,
-  logIn,
-  newGuardedPerson,
-  newPerson,
-  type Person,
-  send,
-  signIn,
-} from "../support/in-worker.ts";
-
-const guardOf = (person: Person) =>
-  runInDurableObject(accountOf(person), (_, state) => new AccountStore(state.storage.sql).guard());
+import { answer, call, ISSUER, logIn, newGuardedPerson, newPerson, send, signIn } from "../support/in-worker.ts";
+import { guardOf } from "./support/account.ts";
 
 describe("ending all other sessions", () => {
   it("ends the sign-ins that are half way, too", async () => {

@@ -16,6 +16,7 @@ import {
   twoFactorPerson,
   verifiedPerson,
 } from "../../support/client.ts";
+import { wrongRecoveryCode } from "../../support/recovery-client.ts";
 
 let session: Session;
 let twoFactor: TwoFactorPerson;
@@ -35,11 +36,14 @@ const bodies = (): [path: string, body: Json, bearer?: string][] => {
     ["/auth/login", { email, password }],
     ["/auth/email/verify", { token: "AAAA", password }],
     ["/auth/2fa/verify", { challenge_token: challenge, method: "totp", code: twoFactor.authenticator.wrong() }],
+    ["/auth/2fa/verify", { challenge_token: challenge, method: "recovery_code", code: wrongRecoveryCode() }],
     ["/auth/refresh", { refresh_token: session.refresh }],
     ["/auth/logout", { refresh_token: session.refresh }],
     ["/auth/step-up", {}, session.access],
     ["/auth/2fa/totp/enroll", { label: "Phone" }, session.access],
     ["/auth/2fa/totp/confirm", { factor_id: "x", code: "123456" }, session.access],
+    ["/auth/2fa/recovery-codes", {}, session.access],
+    ["/auth/2fa/turn-off", {}, session.access],
   ];
 };
 

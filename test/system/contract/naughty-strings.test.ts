@@ -51,6 +51,7 @@ describe("naughty strings", () => {
       ["/auth/2fa/verify", (one) => ({ challenge_token: one, method: "totp", code: "123456" }), [400, 401]],
       ["/auth/2fa/verify", (one) => ({ challenge_token: "a.b.c", method: one, code: "123456" }), [400]],
       ["/auth/2fa/verify", (one) => ({ challenge_token: "a.b.c", method: "totp", code: one }), [400]],
+      ["/auth/2fa/verify", (one) => ({ challenge_token: "a.b.c", method: "recovery_code", code: one }), [400]],
       ["/auth/refresh", (one) => ({ refresh_token: one }), [400, 401]],
       ["/auth/logout", (one) => ({ refresh_token: one }), [204, 400]],
       ["/auth/2fa/totp/enroll", (one) => ({ label: one }), [201, 400]],

@@ -1,10 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { attemptsLeft, countingAttempts, giveBack, retryAfterSeconds } from "../../../src/account/budgets.ts";
+import {
+  attemptsLeft,
+  countingAttempts,
+  giveBack,
+  retryAfterSeconds,
+  takeAttempt,
+} from "../../../src/account/budgets.ts";
 
 const HOUR = 3_600_000;
 const NOW = 1_800_000_000_000;
 const ten = (from: number, apart = 1000) => Array.from({ length: 10 }, (_, index) => from + index * apart);
+/** Moments around `NOW`, on both sides of the hour, and of a clock that was set back. */
+const moments = fc
+  .array(fc.integer({ min: -2 * HOUR, max: HOUR }), { maxLength: 25 })
+  .map((offsets) => offsets.map((offset) => NOW + offset));
 
 describe("the second-factor budget", () => {
   it("is ten attempts in a rolling hour", () => {
@@ -42,16 +52,47 @@ describe("the second-factor budget", () => {
   });
 
   it("tells the truth: before that moment nothing is free, and then something is", () => {
-    const moments = fc.array(fc.integer({ min: -2 * HOUR, max: HOUR }), { maxLength: 25 });
     fc.assert(
-      fc.property(moments, (offsets) => {
-        const spent = offsets.map((offset) => NOW + offset);
+      fc.property(moments, (spent) => {
         const wait = retryAfterSeconds(spent, NOW);
         expect(wait === 0).toBe(attemptsLeft(spent, NOW) > 0);
         expect(attemptsLeft(spent, NOW + wait * 1000)).toBeGreaterThan(0);
         if (wait > 1) expect(attemptsLeft(spent, NOW + (wait - 1) * 1000)).toBe(0);
       }),
     );
+  });
+});
+
+describe("an attempt that is taken", () => {
+  it("is spent at once, and what no longer counts is cleared away", () => {
+    expect(takeAttempt([], NOW)).toEqual([NOW]);
+    expect(takeAttempt([NOW - HOUR, NOW - HOUR + 1], NOW)).toEqual([NOW - HOUR + 1, NOW]);
+  });
+
+  it("twice in one millisecond is two attempts", () => {
+    expect(takeAttempt(takeAttempt([], NOW), NOW)).toEqual([NOW, NOW]);
+  });
+
+  it("from an empty pot changes nothing: what may still be tried then neither fills nor drains it", () => {
+    expect(takeAttempt(ten(NOW), NOW + 60_000)).toEqual(ten(NOW));
+    expect(takeAttempt(ten(NOW), NOW - HOUR)).toEqual(ten(NOW));
+  });
+
+  it("is one less of those that are left, and what is kept stays small", () => {
+    fc.assert(
+      fc.property(moments, (spent) => {
+        const after = takeAttempt(spent, NOW);
+        const left = attemptsLeft(spent, NOW);
+        expect(attemptsLeft(after, NOW)).toBe(Math.max(0, left - 1));
+        expect(after).toEqual([...countingAttempts(spent, NOW), ...(left > 0 ? [NOW] : [])]);
+      }),
+    );
+  });
+
+  it("leaves what it was given untouched", () => {
+    const spent = [NOW + 1, NOW];
+    takeAttempt(spent, NOW);
+    expect(spent).toEqual([NOW + 1, NOW]);
   });
 });
 
@@ -64,6 +105,17 @@ describe("a right answer", () => {
 
   it("gives back one of two attempts that were taken in the same millisecond", () => {
     expect(giveBack([2, 2, 3], 2)).toEqual([2, 3]);
+  });
+
+  it("leaves the pot as it was before it, wherever an attempt was left", () => {
+    fc.assert(
+      fc.property(moments, (spent) => {
+        fc.pre(attemptsLeft(spent, NOW) > 0);
+        const after = giveBack(takeAttempt(spent, NOW), NOW);
+        expect(attemptsLeft(after, NOW)).toBe(attemptsLeft(spent, NOW));
+        expect(after).toHaveLength(countingAttempts(spent, NOW).length);
+      }),
+    );
   });
 
   it("leaves what it was given untouched", () => {

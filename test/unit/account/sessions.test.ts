@@ -138,10 +138,39 @@ describe("a session", () => {
     expect(hasSecret(replaced, SECRET.toReversed())).toBe(true);
   });
 
-  it("needs its second factor again once it is older than the limit, and none where there was none", () => {
-    expect(needsReproof(session(), DAY, NOW + DAY)).toBe(false);
-    expect(needsReproof(session(), DAY, NOW + DAY + 1)).toBe(true);
-    expect(needsReproof(session({ factors: { pwd: NOW / 1000 } }), DAY, NOW + 10 * DAY)).toBe(false);
+  it("proves nothing anew when it is used, so its second factor grows old all the same", () => {
+    expect(needsReproof(rotateSession(session(), NOW + DAY), DAY, NOW + DAY + 1)).toBe(true);
+  });
+});
+
+describe("the periodic re-proof", () => {
+  const at = NOW / 1000;
+  const old = at - 10 * 86_400;
+
+  it.each([
+    ["a code", { pwd: at, otp: at }],
+    ["a passkey", { pwd: at, swk: at }],
+    ["a security key", { pwd: at, hwk: at }],
+    ["a passkey alone", { swk: at, uv: at }],
+    ["a recovery code", { pwd: at, recovery_code: at }],
+    ["the newest of several factors", { pwd: old, otp: at, swk: old, hwk: old, uv: old }],
+  ])("is due a day after %s, and not a millisecond before", (_, factors) => {
+    expect(needsReproof(session({ factors }), DAY, NOW + DAY)).toBe(false);
+    expect(needsReproof(session({ factors }), DAY, NOW + DAY + 1)).toBe(true);
+  });
+
+  it("is not put off by a newer password, nor by when the user was verified", () => {
+    expect(needsReproof(session({ factors: { pwd: at, otp: old } }), DAY, NOW)).toBe(true);
+    expect(needsReproof(session({ factors: { pwd: at, swk: old, uv: at } }), DAY, NOW)).toBe(true);
+  });
+
+  it("is never due where there was no second factor", () => {
+    expect(needsReproof(session({ factors: { pwd: at } }), DAY, NOW + 10 * DAY)).toBe(false);
+  });
+
+  it("is due as often as the operator says, whatever the session's own lifetimes", () => {
+    expect(needsReproof(session(), DAY / 2, NOW + DAY / 2)).toBe(false);
+    expect(needsReproof(session(), DAY / 2, NOW + DAY / 2 + 1)).toBe(true);
   });
 });
 

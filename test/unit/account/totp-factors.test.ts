@@ -9,7 +9,7 @@ import {
 import { hotpCode, newTotpSecret, totpStep } from "../../../src/factors/totp.ts";
 import type { KeyRing } from "../../../src/keys/key-ring.ts";
 import { seal } from "../../../src/keys/seal.ts";
-import { NOW } from "../support/account-samples.ts";
+import { NOW, totpFactor } from "../support/account-samples.ts";
 import { newRing } from "../support/rings.ts";
 
 const ACCOUNT = "account-1";
@@ -26,10 +26,10 @@ beforeAll(async () => {
 });
 
 describe("a factor that waits for its first code", () => {
-  const pending = { sessionId: "s1", until: NOW + 600_000, attempts: 0 };
+  const pending = { ownerId: "s1", until: NOW + 600_000, attempts: 0 };
   const waiting = (changes = {}): TotpFactor => ({ ...factor, pending: { ...pending, ...changes } });
 
-  it("can be confirmed by the session that was shown the secret, until it is forgotten", () => {
+  it("can be confirmed by whom the secret was shown to, until it is forgotten", () => {
     expect(isConfirmable(waiting(), "s1", NOW)).toBe(true);
     expect(isConfirmable(waiting(), "s1", NOW + 599_999)).toBe(true);
     expect(isConfirmable(waiting(), "s1", NOW + 600_000)).toBe(false);
@@ -109,5 +109,5 @@ describe("the step that a code proves", () => {
 
 async function factorOf(id: string, bytes: Uint8Array): Promise<TotpFactor> {
   const sealedSecret = await seal(ring.active("seal"), bytes, sealContext(ACCOUNT, id));
-  return { id, label: "Phone", sealedSecret, createdAt: NOW };
+  return totpFactor({ id, sealedSecret });
 }

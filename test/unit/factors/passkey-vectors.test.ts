@@ -1,6 +1,6 @@
 import { verifySignature } from "@simplewebauthn/server/helpers";
 import { describe, expect, it } from "vitest";
-import { ES256, isWellSpelled } from "../../../src/factors/cose-key.ts";
+import { ES256, isWellSpelled, RS256 } from "../../../src/factors/cose-key.ts";
 import {
   type AssertionResponse,
   type Credential,
@@ -98,6 +98,53 @@ describe("the vectors of WebAuthn Level 3", () => {
       const response = assertionOf(credential.id, authentication);
       expect(await verifyAssertion(rp, challenge, credential, response, policy)).toBeUndefined();
     }
+  });
+});
+
+describe("an ECDSA signature is spelled", () => {
+  const ones = (length: number) => "11".repeat(length);
+
+  it.each([
+    ["two numbers", "3006 020101 02017f"],
+    ["numbers that need a zero in front", "3008 02020080 020200ff"],
+    ["numbers of 32 bytes", `3044 0220${ones(32)} 0220${ones(32)}`],
+    ["numbers of 32 bytes behind a zero", `3046 022100ff${ones(31)} 022100ff${ones(31)}`],
+  ])("well: %s", (_, hex) => {
+    expect(isWellSpelled(bytesOf(hex.replaceAll(" ", "")), ES256)).toBe(true);
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["a head alone", "30"],
+    ["no numbers", "3000"],
+    ["one number", "3003 020101"],
+    ["three numbers", "3009 020101 020101 020101"],
+    ["a number of no bytes", "3005 0200 020101"],
+    ["zero", "3006 020100 020101"],
+    ["zero behind", "3006 020101 020100"],
+    ["a negative number", "3006 020180 020101"],
+    ["a negative number behind", "3006 020101 0201ff"],
+    ["a zero in front that nothing needs", "3007 0202007f 020101"],
+    ["a zero too many behind", "3007 020101 02020001"],
+    ["a bit string for a number", "3006 030101 020101"],
+    ["text behind a number", "3006 020101 0c0101"],
+    ["a set around them", "3106 020101 020101"],
+    ["a number of 34 bytes", `3027 0222${ones(34)} 020101`],
+    ["a length in the long form", "308106 020101 020101"],
+    ["no length", "3080 020101 020101 0000"],
+    ["a number's length in the long form", "3007 02810101 020101"],
+    ["a length that is too short", "3005 020101 020101"],
+    ["a length that is too long", "3007 020101 020101"],
+    ["a number longer than the signature", "3006 020101 020201"],
+    ["a byte behind it", "3006 020101 020101 00"],
+    ["a byte inside it", "3007 020101 020101 00"],
+  ])("badly: %s", (_, hex) => {
+    expect(isWellSpelled(bytesOf(hex.replaceAll(" ", "")), ES256)).toBe(false);
+  });
+
+  it("as DER, and RSA ones are not", () => {
+    expect(isWellSpelled(new Uint8Array(256), RS256)).toBe(true);
+    expect(isWellSpelled(new Uint8Array(256), ES256)).toBe(false);
   });
 });
 

@@ -30,54 +30,79 @@ async function answerOf(refusal: Refusal): Promise<Response> {
 const attempts = { attemptsRemaining: 3 };
 const wait = { retryAfterSeconds: 17 };
 
-/** Every refusal, and what the contract lets the wire know of it. */
-const CONTRACT: [refusal: Refusal, status: number, code: string][] = [
-  [{ refused: "malformed_body", errors: [] }, 400, "invalid_request"],
-  [{ refused: "wrong_content_type" }, 415, "unsupported_media_type"],
-  [{ refused: "body_too_large" }, 413, "payload_too_large"],
-  [{ refused: "unknown_route" }, 404, "not_found"],
-  [{ refused: "unknown_session" }, 404, "not_found"],
-  [{ refused: "unknown_pending_factor" }, 404, "not_found"],
-  [{ refused: "wrong_method", allow: ["GET", "HEAD"] }, 405, "method_not_allowed"],
-  [{ refused: "wrong_host" }, 421, "misdirected_request"],
-  [{ refused: "plain_http" }, 403, "https_required"],
-  [{ refused: "unlisted_origin" }, 403, "forbidden_origin"],
-  [{ refused: "unknown_email" }, 401, "sign_in_failed"],
-  [{ refused: "wrong_password" }, 401, "sign_in_failed"],
-  [{ refused: "account_not_active" }, 401, "sign_in_failed"],
-  [{ refused: "wrong_step_up_password" }, 401, "sign_in_failed"],
-  [{ refused: "verdict_overtaken" }, 401, "sign_in_failed"],
-  [{ refused: "source_throttled", ...wait }, 429, "too_many_attempts"],
-  [{ refused: "network_throttled", ...wait }, 429, "too_many_attempts"],
-  [{ refused: "pair_throttled", ...wait }, 429, "too_many_attempts"],
-  [{ refused: "second_factor_budget_spent", ...wait }, 429, "too_many_attempts"],
-  [{ refused: "challenge_forged" }, 401, "invalid_challenge"],
-  [{ refused: "challenge_expired" }, 401, "invalid_challenge"],
-  [{ refused: "challenge_unknown" }, 401, "invalid_challenge"],
-  [{ refused: "challenge_exhausted" }, 401, "invalid_challenge"],
-  [{ refused: "challenge_overtaken" }, 401, "invalid_challenge"],
-  [{ refused: "wrong_code", ...attempts }, 401, "invalid_code"],
-  [{ refused: "replayed_code", ...attempts }, 401, "invalid_code"],
-  [{ refused: "access_token_missing" }, 401, "invalid_token"],
-  [{ refused: "access_token_invalid" }, 401, "invalid_token"],
-  [{ refused: "session_ended" }, 401, "invalid_token"],
-  [{ refused: "proof_too_old", acr: "aal2", maxAgeSeconds: 300 }, 401, "insufficient_user_authentication"],
-  [{ refused: "refresh_token_forged" }, 401, "invalid_refresh_token"],
-  [{ refused: "refresh_token_unknown" }, 401, "invalid_refresh_token"],
-  [{ refused: "refresh_token_expired" }, 401, "invalid_refresh_token"],
-  [{ refused: "refresh_token_lost" }, 401, "invalid_refresh_token"],
-  [{ refused: "refresh_token_reused" }, 401, "invalid_refresh_token"],
-  [{ refused: "weak_password", reason: "too_common" }, 422, "weak_password"],
-  [{ refused: "link_forged" }, 400, "invalid_link"],
-  [{ refused: "link_expired" }, 400, "invalid_link"],
-  [{ refused: "link_used" }, 400, "invalid_link"],
-  [{ refused: "link_wrong_password" }, 400, "invalid_link"],
-  [{ refused: "factor_limit" }, 409, "conflict"],
-  [{ refused: "no_hash_place", ...wait }, 503, "unavailable"],
-  [{ refused: "store_unavailable", store: "database" }, 503, "unavailable"],
-  [{ refused: "fault" }, 503, "unavailable"],
-  [{ refused: "misconfigured" }, 503, "unavailable"],
-];
+/** Every reason with its members, and what the contract lets the wire know of it. One that is missing does not compile. */
+const TABLE: Record<Refusal["refused"], [members: object, status: number, code: string]> = {
+  malformed_body: [{ errors: [] }, 400, "invalid_request"],
+  wrong_content_type: [{}, 415, "unsupported_media_type"],
+  body_too_large: [{}, 413, "payload_too_large"],
+  unknown_route: [{}, 404, "not_found"],
+  unknown_session: [{}, 404, "not_found"],
+  unknown_pending_factor: [{}, 404, "not_found"],
+  unknown_factor: [{}, 404, "not_found"],
+  unknown_browser: [{}, 404, "not_found"],
+  wrong_method: [{ allow: ["GET", "HEAD"] }, 405, "method_not_allowed"],
+  wrong_host: [{}, 421, "misdirected_request"],
+  plain_http: [{}, 403, "https_required"],
+  unlisted_origin: [{}, 403, "forbidden_origin"],
+  unknown_email: [{}, 401, "sign_in_failed"],
+  wrong_password: [{}, 401, "sign_in_failed"],
+  account_not_active: [{}, 401, "sign_in_failed"],
+  wrong_step_up_password: [{}, 401, "sign_in_failed"],
+  verdict_overtaken: [{}, 401, "sign_in_failed"],
+  source_throttled: [wait, 429, "too_many_attempts"],
+  network_throttled: [wait, 429, "too_many_attempts"],
+  pair_throttled: [wait, 429, "too_many_attempts"],
+  second_factor_budget_spent: [wait, 429, "too_many_attempts"],
+  factor_kind_closed: [wait, 429, "too_many_attempts"],
+  mailbox_unproven: [{}, 403, "proof_required"],
+  challenge_forged: [{}, 401, "invalid_challenge"],
+  challenge_expired: [{}, 401, "invalid_challenge"],
+  challenge_unknown: [{}, 401, "invalid_challenge"],
+  challenge_exhausted: [{}, 401, "invalid_challenge"],
+  challenge_overtaken: [{}, 401, "invalid_challenge"],
+  enrolment_forged: [{}, 401, "invalid_challenge"],
+  enrolment_unknown: [{}, 401, "invalid_challenge"],
+  wrong_code: [attempts, 401, "invalid_code"],
+  replayed_code: [attempts, 401, "invalid_code"],
+  wrong_recovery_code: [attempts, 401, "invalid_code"],
+  wrong_assertion: [{}, 401, "invalid_code"],
+  sign_count_fell: [{}, 401, "invalid_code"],
+  assertion_unnamed: [{}, 401, "invalid_code"],
+  assertion_replayed: [{}, 401, "invalid_code"],
+  user_verification_unproven: [{}, 401, "invalid_code"],
+  registration_unknown: [{}, 400, "invalid_request"],
+  registration_wrong: [{}, 400, "invalid_request"],
+  credential_known: [{}, 400, "invalid_request"],
+  access_token_missing: [{}, 401, "invalid_token"],
+  access_token_invalid: [{}, 401, "invalid_token"],
+  session_ended: [{}, 401, "invalid_token"],
+  proof_too_old: [{ acr: "aal2", maxAgeSeconds: 300 }, 401, "insufficient_user_authentication"],
+  refresh_token_forged: [{}, 401, "invalid_refresh_token"],
+  refresh_token_unknown: [{}, 401, "invalid_refresh_token"],
+  refresh_token_expired: [{}, 401, "invalid_refresh_token"],
+  refresh_token_lost: [{}, 401, "invalid_refresh_token"],
+  refresh_token_reused: [{}, 401, "invalid_refresh_token"],
+  session_below_policy: [{}, 401, "invalid_refresh_token"],
+  weak_password: [{ reason: "too_common" }, 422, "weak_password"],
+  link_forged: [{}, 400, "invalid_link"],
+  link_expired: [{}, 400, "invalid_link"],
+  link_used: [{}, 400, "invalid_link"],
+  link_wrong_password: [{}, 400, "invalid_link"],
+  proof_used: [{}, 400, "invalid_link"],
+  factor_limit: [{}, 409, "conflict"],
+  last_factor: [{}, 403, "forbidden"],
+  second_factor_required: [{}, 403, "forbidden"],
+  factor_kind_not_accepted: [{}, 403, "forbidden"],
+  no_hash_place: [wait, 503, "unavailable"],
+  store_unavailable: [{ store: "database" }, 503, "unavailable"],
+  fault: [{}, 503, "unavailable"],
+  misconfigured: [{}, 503, "unavailable"],
+};
+const CONTRACT = Object.entries(TABLE).map(([refused, [members, status, code]]): [Refusal, number, string] => [
+  { refused, ...members } as Refusal,
+  status,
+  code,
+]);
 
 describe("a refusal on the wire", () => {
   it.each(CONTRACT)("%j is %i %s", async (refusal, status, code) => {
@@ -104,18 +129,43 @@ describe("a refusal on the wire", () => {
 
   it.each([
     ["a first door that stays shut", ["unknown_email", "wrong_password", "account_not_active", "verdict_overtaken"]],
-    ["a link that does not open", ["link_forged", "link_expired", "link_used", "link_wrong_password"]],
-    ["a challenge", ["challenge_forged", "challenge_expired", "challenge_unknown", "challenge_exhausted"]],
+    ["a link that does not open", ["link_forged", "link_expired", "link_used", "link_wrong_password", "proof_used"]],
+    [
+      "a challenge",
+      ["challenge_forged", "challenge_expired", "challenge_unknown", "challenge_exhausted", "challenge_overtaken"],
+    ],
+    ["a challenge, and the way to a first factor", ["challenge_forged", "enrolment_forged", "enrolment_unknown"]],
+    ["a code of either kind", ["wrong_code", "replayed_code", "wrong_recovery_code"]],
+    [
+      "a passkey alone",
+      ["wrong_assertion", "sign_count_fell", "assertion_unnamed", "assertion_replayed", "user_verification_unproven"],
+    ],
+    ["a passkey that is not registered", ["registration_unknown", "registration_wrong", "credential_known"]],
+    ["a budget that is spent", ["second_factor_budget_spent", "factor_kind_closed", "pair_throttled"]],
     [
       "a refresh token",
-      ["refresh_token_forged", "refresh_token_unknown", "refresh_token_lost", "refresh_token_reused"],
+      [
+        "refresh_token_forged",
+        "refresh_token_unknown",
+        "refresh_token_lost",
+        "refresh_token_reused",
+        "session_below_policy",
+      ],
     ],
   ])("is the same in every byte for %s", async (_, reasons) => {
     const refusals = CONTRACT.map(([refusal]) => refusal).filter(({ refused }) => reasons.includes(refused));
     const answers = await Promise.all(refusals.map(answerOf));
     const seen = await Promise.all(answers.map(async (it) => JSON.stringify([...it.headers]) + (await it.text())));
-    expect(seen).toHaveLength(4);
+    expect(seen).toHaveLength(reasons.length);
     expect(new Set(seen).size).toBe(1);
+  });
+
+  it("says no more of an assertion in a challenge than of a code", async () => {
+    const seen = (refused: "wrong_assertion" | "sign_count_fell" | "wrong_code") =>
+      answerOf({ refused, ...attempts }).then((answer) => answer.text());
+    expect(new Set([await seen("wrong_assertion"), await seen("sign_count_fell"), await seen("wrong_code")]).size).toBe(
+      1,
+    );
   });
 
   it("carries the members and headers that its code promises", async () => {
@@ -124,6 +174,10 @@ describe("a refusal on the wire", () => {
     const errors = [{ path: "email", message: "must be an email address" }];
     expect(await body({ refused: "malformed_body", errors })).toMatchObject({ errors });
     expect(await body({ refused: "wrong_code", ...attempts })).toMatchObject({ attempts_remaining: 3 });
+    expect(await body({ refused: "wrong_assertion", ...attempts })).toMatchObject({ attempts_remaining: 3 });
+    expect(await body({ refused: "wrong_assertion" })).not.toHaveProperty("attempts_remaining");
+    expect(await body({ refused: "mailbox_unproven" })).toMatchObject({ methods: ["mail_link"] });
+    expect(await body({ refused: "registration_wrong" })).toMatchObject({ errors: [{ path: "response" }] });
     expect(await body({ refused: "weak_password", reason: "too_short" })).toMatchObject({ reason: "too_short" });
     expect(await body({ refused: "store_unavailable", store: "objects" })).toMatchObject({ store: "objects" });
     expect(await header({ refused: "wrong_method", allow: ["GET", "HEAD"] }, "Allow")).toBe("GET, HEAD");

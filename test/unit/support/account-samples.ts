@@ -1,4 +1,4 @@
-import type { Browser, BrowserClaim } from "../../../src/account/browsers.ts";
+import type { Browser, BrowserClaim, Trust } from "../../../src/account/browsers.ts";
 import type { Challenge, SignInTerms } from "../../../src/account/challenges.ts";
 import type { Passkey } from "../../../src/account/passkeys.ts";
 import { type Session, startSession } from "../../../src/account/sessions.ts";
@@ -74,7 +74,14 @@ export function browser(changes: Partial<Browser> = {}): Browser {
   return { id: "b1", userAgent: "test", createdAt: NOW, lastUsedAt: NOW, ...changes };
 }
 
-/** What a browser without any cookie says of itself. */
+/** Trust that was given at `NOW` for thirty days, under the password and epoch of {@link session}. */
+export function trust(changes: Partial<Trust> = {}): Trust {
+  const given = { grantedAt: NOW, until: NOW + 30 * DAY, secondFactor: "optional" } as const;
+  return { id: "trust-1", ...given, passwordVersion: 1, epoch: 1, ...changes };
+}
+
+/** What a browser without any cookie says of itself, where trust may last thirty days. */
 export function claim(changes: Partial<BrowserClaim> = {}): BrowserClaim {
-  return { isBrowser: true, recognisedIds: [], trustIds: [], userAgent: "test", ...changes };
+  const trustTerms = { trustForMs: 30 * DAY, secondFactor: "optional" } as const;
+  return { isBrowser: true, recognisedIds: [], trustIds: [], userAgent: "test", trustTerms, ...changes };
 }

@@ -1,7 +1,9 @@
 import { SignJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { KeyRing } from "../../../src/keys/key-ring.ts";
-import { describeProof, signAccessToken, verifyAccessToken } from "../../../src/tokens/access-token.ts";
+import { signAccessToken, verifyAccessToken } from "../../../src/tokens/access-token.ts";
+import { describeProof, type Proof } from "../../../src/tokens/proof.ts";
+import { partsOf, respelt } from "../support/jwt-parts.ts";
 import { NOW, newRing } from "../support/rings.ts";
 
 const ISSUER = "https://auth.example.com";
@@ -81,24 +83,31 @@ describe("an access token", () => {
 });
 
 describe("what a token says about the sign-in", () => {
-  it.each([
-    [{ pwd: 100 }, { acr: "aal1", amr: ["pwd"], auth_time: 100 }],
-    [
-      { pwd: 100, otp: 130 },
-      { acr: "aal2", amr: ["pwd", "otp", "mfa"], auth_time: 130 },
-    ],
-    [
-      { otp: 130, pwd: 100 },
-      { acr: "aal2", amr: ["pwd", "otp", "mfa"], auth_time: 130 },
-    ],
-    [
-      { pwd: 500, otp: 130 },
-      { acr: "aal2", amr: ["pwd", "otp", "mfa"], auth_time: 500 },
-    ],
-    // One factor is one factor, whichever it is (RFC 8176: mfa needs more than one).
-    [{ otp: 130 }, { acr: "aal1", amr: ["otp"], auth_time: 130 }],
-  ])("with %j proven", (factors, proof) => {
-    expect(describeProof(factors)).toEqual({ ...proof, factors });
+  const claimsOf = async (factors: Proof) =>
+    partsOf(await signAccessToken(ring, ISSUER, { ...SUBJECT, factors }, NOW, 300));
+
+  it("is computed from the proof of the session, and from nothing else", async () => {
+    const at = SECONDS - 30;
+    const samples: Proof[] = [
+      { pwd: at },
+      { pwd: at - 60, otp: at },
+      { pwd: at, hwk: at - 60 },
+      { swk: at, uv: at },
+      { pwd: at - 60, recovery_code: at },
+    ];
+    for (const factors of samples) {
+      const [, claims] = await claimsOf(factors);
+      expect(claims).toMatchObject({ ...describeProof(factors) });
+      expect(claims.factors).toEqual(describeProof(factors).factors);
+    }
+  });
+
+  it("keeps to itself when the user was verified, in every place of it", async () => {
+    const factors = { swk: SECONDS - 30, uv: SECONDS - 40 };
+    const parts = JSON.stringify(await claimsOf(factors));
+    expect(parts).not.toContain('"uv"');
+    expect(parts).not.toContain(String(SECONDS - 40));
+    expect(parts).toContain('"aal2"');
   });
 });
 
@@ -230,14 +239,3 @@ describe("an access token is refused", () => {
     return `${input}.${Buffer.from(signature).toString("base64url")}`;
   }
 });
-
-function partsOf(jwt: string): [header: Record<string, unknown>, claims: Record<string, unknown>] {
-  const [header = "", claims = ""] = jwt.split(".").map((part) => Buffer.from(part, "base64url").toString());
-  return [JSON.parse(header), JSON.parse(claims)];
-}
-
-/** The same signature with its unused last bits set: lenient decoders do not see the difference. */
-function respelt(jwt: string): string {
-  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  return jwt.slice(0, -1) + alphabet[alphabet.indexOf(jwt.at(-1) ?? "") + 1];
-}

@@ -1,0 +1,229 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import {
+  addAuthenticator,
+  answer,
+  call,
+  challengeOf,
+  codeOf,
+  logIn,
+  newGuardedPerson,
+  newPerson,
+  newSource,
+  recover,
+  refresh,
+} from "../support/in-worker.ts";
+import { Browser } from "./support/browser.ts";
+import { costOf, numbers } from "./support/costs.ts";
+import { DAY, MINUTE, pass, SECOND, useMovedClock } from "./support/moved-clock.ts";
+import {
+  assertionOptions,
+  creationOptions,
+  newArmedPerson,
+  newPasskeyPerson,
+  securityKey,
+  sendAssertion,
+  signInByPasskey,
+  signInOptions,
+  syncedPasskey,
+} from "./support/passkeys.ts";
+import { enterProofMode, mailedProof } from "./support/proof-mode.ts";
+
+useMovedClock();
+
+/** What a right answer leaves to be done after it: its gates, and the mail to its owner. */
+const SETTLED = { after: ["gate.settle"] };
+const NOTICED = { after: ["d1.first"] };
+
+describe("signing in", () => {
+  it("with a code: two round trips and a row for the challenge, one and three for the answer", async () => {
+    const person = await newGuardedPerson();
+    const first = await costOf((options) => logIn(person, options), SETTLED);
+    expect(numbers(first)).toEqual({ status: 200, sequential: 2, objects: 1, d1: 0 });
+    const token = first.answer.body.challenge_token;
+    const second = await costOf((options) => answer(token, person.codeNow(), options));
+    expect(second.calls).toEqual(["account.answer"]);
+    expect(numbers(second)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
+  });
+
+  it("with a passkey beside the password: what it signs costs nothing to write, the answer as much as a code", async () => {
+    const person = await newPasskeyPerson(securityKey());
+    const token = await challengeOf(person);
+    const asked = await costOf((options) => call("/auth/2fa/passkey/options", { challenge_token: token }, options));
+    expect(asked.calls).toEqual(["account.assertionTerms"]);
+    expect(numbers(asked)).toEqual({ status: 200, sequential: 1, objects: 0, d1: 0 });
+    const response = await person.key.assert(await assertionOptions(token));
+    const answered = await costOf((options) => sendAssertion(token, response, options));
+    expect(answered.calls).toEqual(["account.answer"]);
+    expect(numbers(answered)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
+  });
+
+  it("with a recovery code: as much as a code; the mail comes after", async () => {
+    const person = await newGuardedPerson();
+    const token = await challengeOf(person);
+    const cost = await costOf((options) => recover(token, person.recoveryCodes[0], options), NOTICED);
+    expect(cost.calls).toEqual(["account.answer"]);
+    expect(numbers(cost)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
+  });
+
+  it("with a passkey alone: nothing to begin with, then one round trip and two rows", async () => {
+    const person = await newPasskeyPerson(securityKey());
+    const asked = await costOf((options) => call("/auth/passkey/options", {}, options));
+    expect(asked.calls).toEqual([]);
+    const response = await person.key.assert(await signInOptions());
+    const cost = await costOf((options) => call("/auth/passkey/verify", { response }, options), SETTLED);
+    expect(cost.calls).toEqual(["account.signInWithPasskey", "d1.first", "gate.reserve"]);
+    expect(numbers(cost)).toEqual({ status: 200, sequential: 1, objects: 2, d1: 0 });
+  });
+
+  it("with a passkey alone after the roles have changed: one round trip and two rows more", async () => {
+    const person = await newPasskeyPerson();
+    await env.DB.prepare("UPDATE users SET roles = ? WHERE id = ?").bind('["editor"]', person.id).run();
+    const response = await person.key.assert(await signInOptions());
+    const cost = await costOf((options) => call("/auth/passkey/verify", { response }, options), SETTLED);
+    expect(numbers(cost)).toEqual({ status: 200, sequential: 2, objects: 4, d1: 0 });
+  });
+
+  it("with a wrong assertion of a right handle: four rows of its client, none of the account", async () => {
+    const person = await newPasskeyPerson();
+    const source = newSource();
+    const wrong = async (options: object) =>
+      signInByPasskey(person.key, { edits: { flags: { uv: false } }, ...options });
+    await wrong({ source });
+    const cost = await costOf((options) => wrong({ ...options, source }));
+    expect(numbers(cost)).toEqual({ status: 401, sequential: 2, objects: 4, d1: 0 });
+    expect(cost.calls.filter((name) => name.startsWith("account."))).toEqual(["account.signInWithPasskey"]);
+  });
+});
+
+describe("a browser", () => {
+  it("that is recognised costs a row when it signs in first, and none again on the same day", async () => {
+    const [person, browser] = [await newPerson(), new Browser()];
+    await logIn(person);
+    const rows: number[] = [];
+    for (const ms of [0, SECOND, DAY - 2 * SECOND, SECOND]) {
+      pass(ms);
+      const cost = await costOf((options) => logIn(person, { ...options, browser }), SETTLED);
+      expect(cost).toMatchObject({ sequential: 2, answer: { status: 200 } });
+      rows.push(cost.rows.objects);
+    }
+    // The next day's, the session's, and those of two sessions that have run out.
+    expect(rows).toEqual([2, 1, 1, 4]);
+  });
+
+  it("that is recognised costs no more than another with a code: one and three", async () => {
+    const [person, browser] = [await newGuardedPerson(), new Browser()];
+    for (let i = 0; i < 2; i += 1) {
+      const first = await costOf((options) => logIn(person, { ...options, browser }), SETTLED);
+      expect(numbers(first)).toEqual({ status: 200, sequential: 2, objects: 1, d1: 0 });
+      const token = first.answer.body.challenge_token;
+      const second = await costOf((options) => answer(token, person.codeNow(), { ...options, browser }));
+      expect(numbers(second)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
+      pass(MINUTE);
+    }
+  });
+
+  it("that is trusted signs in with two round trips and one row", async () => {
+    const [person, browser] = [await newGuardedPerson(), new Browser()];
+    const settings = { TRUSTED_BROWSER_DAYS: "30" };
+    const challenge_token = await challengeOf(person, { browser });
+    const trusting = { challenge_token, method: "totp", code: person.codeNow(), trust_browser: true };
+    const trusted = await costOf((options) => call("/auth/2fa/verify", trusting, { ...options, browser }), {
+      settings,
+      ...NOTICED,
+    });
+    expect(numbers(trusted)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
+    const cost = await costOf((options) => logIn(person, { ...options, browser }), { settings, ...SETTLED });
+    expect(cost.answer.body.status).toBe("authenticated");
+    expect(numbers(cost)).toEqual({ status: 200, sequential: 2, objects: 1, d1: 0 });
+  });
+});
+
+describe("proof mode", () => {
+  it("refuses with two round trips, and writes nothing when nothing has changed", async () => {
+    const person = await newGuardedPerson();
+    await enterProofMode(person);
+    await logIn(person);
+    for (let i = 0; i < 2; i += 1) {
+      const cost = await costOf((options) => logIn(person, options), SETTLED);
+      expect(numbers(cost)).toEqual({ status: 403, sequential: 2, objects: 0, d1: 0 });
+    }
+  });
+
+  it("is passed with a proof in three round trips: its gate is waited for", async () => {
+    const person = await newGuardedPerson();
+    await enterProofMode(person);
+    const proof = await mailedProof(person);
+    const cost = await costOf((options) => logIn(person, { ...options, proof }));
+    expect(numbers(cost)).toEqual({ status: 200, sequential: 3, objects: 3, d1: 0 });
+  });
+
+  it("sends a proof after its answer: two rows of the client, one of the address", async () => {
+    const person = await newGuardedPerson();
+    const source = newSource();
+    await mailedProof(person);
+    await call("/auth/proof", { email: "nobody@example.com" }, { source });
+    const cost = await costOf((options) => call("/auth/proof", { email: person.email }, { ...options, source }));
+    expect(numbers(cost)).toMatchObject({ status: 202, objects: 3, d1: 0 });
+  });
+});
+
+describe("adding a factor", () => {
+  it("a passkey: one round trip and a row, then three and four, and one of D1", async () => {
+    const { access_token: bearer } = (await logIn(await newPerson())).body;
+    const begun = await costOf((options) => call("/auth/2fa/passkeys/options", {}, { ...options, bearer }));
+    expect(begun.calls).toEqual(["account.startRegistration", "d1.first"]);
+    expect(numbers(begun)).toEqual({ status: 200, sequential: 1, objects: 1, d1: 0 });
+    const response = await syncedPasskey().register(await creationOptions(bearer));
+    const done = await costOf((options) => call("/auth/2fa/passkeys", { response }, { ...options, bearer }));
+    expect(numbers(done)).toMatchObject({ status: 201, objects: 4, d1: 1 });
+    // One more of D1 is the mail to the owner, which the answer does not wait for.
+    expect(done.calls).toEqual(expect.arrayContaining(["account.addPasskey", "account.spendRegistration", "d1.first"]));
+    expect(done.sequential).toBeLessThanOrEqual(4);
+  });
+
+  it("an authenticator: one round trip and a row, then one and four", async () => {
+    const { access_token: bearer } = (await logIn(await newPerson())).body;
+    const begun = await costOf((options) => call("/auth/2fa/totp/enroll", {}, { ...options, bearer }));
+    expect(numbers(begun)).toEqual({ status: 201, sequential: 1, objects: 1, d1: 0 });
+    const { factor_id, secret } = begun.answer.body;
+    const confirmation = { factor_id, code: codeOf(secret, Date.now()) };
+    const done = await costOf(
+      (options) => call("/auth/2fa/totp/confirm", confirmation, { ...options, bearer }),
+      NOTICED,
+    );
+    expect(numbers(done)).toEqual({ status: 200, sequential: 1, objects: 4, d1: 0 });
+  });
+});
+
+describe("stepping up and proving again", () => {
+  it("cost a row to ask; two to answer a step-up, three a re-proof", async () => {
+    const person = await newArmedPerson();
+    const { body } = await refresh(person.refreshToken);
+    const bearer = body.access_token;
+    const asked = await costOf((options) => call("/auth/step-up", {}, { ...options, bearer }));
+    expect(numbers(asked)).toEqual({ status: 200, sequential: 1, objects: 1, d1: 0 });
+    const response = await person.key.assert(await assertionOptions(asked.answer.body.challenge_token));
+    const token = asked.answer.body.challenge_token;
+    const stepped = await costOf((options) => sendAssertion(token, response, options));
+    expect(numbers(stepped)).toEqual({ status: 200, sequential: 1, objects: 2, d1: 0 });
+    const settings = { FACTOR_MAX_AGE: "60" };
+    pass(2 * MINUTE);
+    const again = await costOf((options) => refresh(body.refresh_token, options), { settings });
+    expect(numbers(again)).toEqual({ status: 200, sequential: 1, objects: 1, d1: 0 });
+    const proven = await costOf((options) => answer(again.answer.body.challenge_token, person.codeNow(), options));
+    expect(numbers(proven)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
+  });
+});
+
+it("counts what it says it counts", async () => {
+  const { access_token: bearer } = (await logIn(await newPerson())).body;
+  await addAuthenticator(bearer);
+  const cost = await costOf(async (options) => {
+    const { DB } = options.bindings as { DB: D1Database };
+    await DB.prepare("INSERT INTO passkey_owners VALUES ('a', 'b')").run();
+    await DB.batch([DB.prepare("DELETE FROM passkey_owners WHERE digest = 'a'")]);
+    return call("/healthz", undefined, options);
+  });
+  expect(numbers(cost)).toEqual({ status: 200, sequential: 2, objects: 0, d1: 2 });
+});
