@@ -32,7 +32,7 @@ async function fullSignIn(codeOf: (uri: string) => (at: number) => string): Prom
   expect(uri).toBe(text(shown, "otpauth_uri"));
   const code = codeOf(uri);
   const confirmed = await confirm(session.access, text(shown, "factor_id"), code(Date.now() - 30_000));
-  expect(confirmed.body).toEqual({ status: "active" });
+  expect(confirmed.body).toMatchObject({ status: "active", recovery_codes: expect.any(Array) });
   const opened = await answerChallenge(await challenged(person), code(Date.now()));
   expect(opened.status).toBe(200);
   expect((await me(text(opened, "access_token"))).body).toMatchObject({ acr: "aal2", amr: ["pwd", "otp", "mfa"] });

@@ -162,10 +162,9 @@ describe("a recognised browser", () => {
   it("begins anew with every complete sign-in", async () => {
     const [person, browser] = [await newGuardedPerson(), new Browser()];
     await signIn(person, 0, { browser });
-    for (let i = 0; i < 2; i += 1) {
-      pass(100 * DAY);
-      expect((await answer(await challengeOf(person, { browser }), person.codeNow(), { browser })).status).toBe(200);
-    }
+    pass(100 * DAY);
+    expect((await answer(await challengeOf(person, { browser }), person.codeNow(), { browser })).status).toBe(200);
+    pass(100 * DAY);
     await enterProofMode(person);
     expect((await logIn(person, { browser })).body.status).toBe("challenge");
     expect(await isProofMode(person)).toBe(true);

@@ -206,13 +206,22 @@ describe.each(POLICIES)("where a second factor is %s", (policy) => {
   });
 });
 
-it.each(["required", "passkey"])(
-  "a session without a factor gets no token by step-up where one is %s",
-  async (policy) => {
-    const { person, session } = await HOLDERS["no factor"]();
-    const bindings = { ...env, SECOND_FACTOR: policy };
-    const stepUp = { password: person.password };
-    const refused = await call("/auth/step-up", stepUp, { bearer: session.access_token, bindings });
-    expect(outcomeOf(refused)).toMatch(/^401 /);
-  },
-);
+describe.each(["required", "passkey"])("a session without a factor, where one is %s,", (policy) => {
+  const bindings = { ...env, SECOND_FACTOR: policy };
+  const ways: Record<string, (holder: Holder) => Promise<Answer>> = {
+    refresh: ({ session }) => refresh(session.refresh_token, { bindings }),
+    "step-up": ({ person, session }) =>
+      call("/auth/step-up", { password: person.password }, { bearer: session.access_token, bindings }),
+  };
+
+  it.each(Object.keys(ways))("gets no token by %s", async (way) => {
+    const refused = await ways[way]?.(await HOLDERS["no factor"]());
+    expect(refused && outcomeOf(refused)).toMatch(/^401 /);
+  });
+});
+
+it("a session by code gets no token by refresh where only passkeys count", async () => {
+  const { session } = await HOLDERS.TOTP();
+  const refused = await refresh(session.refresh_token, { bindings: { ...env, SECOND_FACTOR: "passkey" } });
+  expect(outcomeOf(refused)).toBe(NO_REFRESH);
+});
