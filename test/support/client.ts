@@ -3,6 +3,7 @@ import { request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, inject } from "vitest";
 import { Authenticator } from "./authenticator.ts";
+import { goodPassword } from "./good-password.ts";
 
 const pageOf = (origin: string) => ({ origin, "sec-fetch-site": "same-origin" });
 
@@ -75,14 +76,10 @@ export function newSource(): string {
   return `10.${randomInt(256)}.${randomInt(256)}.${randomInt(1, 255)}`;
 }
 
-/** What passwords are made of. Random ones would not do: the blocklist refuses one good password in nine thousand. */
-const WORDS = ["amber", "birch", "cedar", "delta", "ember", "flint", "grove", "heron", "iris", "jade", "kelp", "larch"];
-
 /** Somebody the service has never heard of, with a password it accepts. */
 export function newPerson(known: Partial<Person> = {}): Person {
   const email = `ada-${randomBytes(8).toString("hex")}@mail.example`;
-  const password = `two doors ${WORDS[randomInt(WORDS.length)]} apart`;
-  return { email, password, source: newSource(), ...known };
+  return { email, password: goodPassword(), source: newSource(), ...known };
 }
 
 function answerFrom(status: number, headers: Headers, text: string): Answer {
