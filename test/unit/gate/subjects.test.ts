@@ -6,6 +6,7 @@ import {
   mailsFromSourceGate,
   mailsToAddressGate,
   proofMailGate,
+  proofsFromSourceGate,
   sourceGate,
 } from "../../../src/gate/subjects.ts";
 import type { KeyRing } from "../../../src/keys/key-ring.ts";
@@ -132,5 +133,22 @@ describe("shards", () => {
     expect(shards.every((shard) => /^\d{1,4}$/.test(shard) && Number(shard) < 4096)).toBe(true);
     // 400 of 4,096 at random are about 381 different ones.
     expect(new Set(shards).size).toBeGreaterThan(340);
+  });
+});
+
+describe("who shares a network with somebody else", () => {
+  it("is counted and not refused by it in a browser that the account recognises", async () => {
+    const { shard, subjects } = await sourceGate(ring, HOME, true);
+    const stranger = await sourceGate(ring, HOME);
+    expect(shard).toBe(stranger.shard);
+    expect(subjects).toEqual(stranger.subjects.map((subject) => ({ ...subject, onlyCounted: true })));
+  });
+
+  it("has proofs of its own to ask for, whatever others have registered", async () => {
+    const keys = async (gate: typeof proofsFromSourceGate) => (await gate(ring, HOME)).subjects.map(({ key }) => key);
+    const proofs = await keys(proofsFromSourceGate);
+    expect(proofs).toHaveLength(2);
+    expect(await keys(mailsFromSourceGate)).not.toEqual(expect.arrayContaining([proofs[0]]));
+    expect(await keys(mailsFromSourceGate)).not.toEqual(expect.arrayContaining([proofs[1]]));
   });
 });
