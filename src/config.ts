@@ -1,12 +1,15 @@
 import {
   ACCESS_TOKEN_TTL_SECONDS,
+  HOUR_MS,
   PASSWORD_MAX,
   PASSWORD_MIN,
   PASSWORD_MIN_WITH_FACTOR,
+  RECOVERY_DELAY_HOURS,
   REMEMBERED_LIFETIMES,
   SESSION_LIFETIMES,
   TRUSTED_BROWSER_DAYS,
 } from "./policy.ts";
+import { Settings } from "./settings.ts";
 
 /** How mail leaves this deployment. */
 export type MailSettings =
@@ -44,7 +47,14 @@ export interface Config {
   /** What `/.well-known/webauthn` lists (WebAuthn L3 §5.11): empty unless an origin lies outside the relying party's domain. */
   relatedOrigins: string[];
   passwordMin: number;
-  registration: "open" | "closed";
+  /** Where new passwords are looked up among those of known breaches, ending in a slash; nowhere if not set. */
+  breachCheckUrl: string | undefined;
+  /** `invite`: only who has been invited by an operator gets an account. */
+  registration: "open" | "closed" | "invite";
+  /** How long somebody without any factor waits for a way back in; 0: there is none. */
+  recoveryDelayMs: number;
+  /** Whether a factor reset by one operator needs another one's approval. */
+  twoPersonReset: boolean;
   allowedOrigins: ReadonlySet<string>;
   accessTokenTtlSeconds: number;
   sessions: SessionSettings;
@@ -68,7 +78,7 @@ export function parseConfig(env: object): Config | { problems: string[] } {
 }
 
 /** Settings of the contract that nothing here obeys yet. Ignored, each would promise more than it does. */
-const NOT_YET = ["AUDIENCES", "CLIENTS", "TWO_PERSON_RESET", "ADMIN_FACTOR", "BREACH_CHECK_URL"];
+const NOT_YET = ["AUDIENCES", "CLIENTS", "ADMIN_FACTOR"];
 
 function readConfig(settings: Settings): Config {
   const issuer = readIssuer(settings);
@@ -88,7 +98,10 @@ function readConfig(settings: Settings): Config {
     relyingParty,
     relatedOrigins: relatedOriginsOf(relyingParty),
     passwordMin: readPasswordMin(settings, profile, secondFactor),
-    registration: settings.oneOf("REGISTRATION", ["open", "closed"], "open"),
+    breachCheckUrl: readBreachCheckUrl(settings, isLocal),
+    registration: settings.oneOf("REGISTRATION", ["open", "closed", "invite"], "open"),
+    recoveryDelayMs: readRecoveryDelay(settings, secondFactor),
+    twoPersonReset: settings.oneOf("TWO_PERSON_RESET", ["on", "off"], "off") === "on",
     allowedOrigins: new Set([issuer, ...readOrigins(settings, "ALLOWED_ORIGINS")]),
     accessTokenTtlSeconds: readAccessTokenTtl(settings),
     sessions,
@@ -158,6 +171,23 @@ function readPasswordMin(settings: Settings, profile: Config["profile"], secondF
   return settings.number("PASSWORD_MIN", floor, floor, PASSWORD_MAX / 2);
 }
 
+/** Without a query or a fragment: five digits are put behind it. */
+function readBreachCheckUrl(settings: Settings, isLocal: boolean): string | undefined {
+  const value = settings.text("BREACH_CHECK_URL", "");
+  if (value === "") return undefined;
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const secure = url?.protocol === "https:" || (url?.protocol === "http:" && isLocal);
+  if (secure && !/[?#@]/.test(value)) return value.endsWith("/") ? value : `${value}/`;
+  settings.problem("BREACH_CHECK_URL", "must be an https address such as https://api.pwnedpasswords.com/range/");
+  return undefined;
+}
+
+/** Where a second factor is required, a way around it is something an operator has to ask for. */
+function readRecoveryDelay(settings: Settings, secondFactor: Config["secondFactor"]): number {
+  const { default: usual, min, max } = RECOVERY_DELAY_HOURS;
+  return settings.numberOrOff("RECOVERY_DELAY_HOURS", secondFactor === "optional" ? usual : 0, min, max) * HOUR_MS;
+}
+
 function readTrustedBrowserDays(settings: Settings): number {
   const { default: usual, min, max } = TRUSTED_BROWSER_DAYS;
   return settings.number("TRUSTED_BROWSER_DAYS", usual, min, max);
@@ -211,63 +241,4 @@ function readMail(settings: Settings, isLocal: boolean): MailSettings {
   }
   if (transport === "") settings.problem("MAIL_TRANSPORT", 'must be "binding" or "http"');
   return { transport: "binding", from };
-}
-
-/** Longer than any list of origins, shorter than what a log or a mail header would choke on. */
-const TEXT_MAX = 2_000;
-
-/** Reads single settings and gathers what is wrong with them, so that an operator sees all of it at once. */
-class Settings {
-  readonly problems: string[] = [];
-  #values: Record<string, unknown>;
-
-  constructor(env: object) {
-    this.#values = env as Record<string, unknown>;
-  }
-
-  problem(name: string, sentence: string): void {
-    this.problems.push(`${name} ${sentence}`);
-  }
-
-  text(name: string, fallback: string): string {
-    const value = this.#values[name];
-    if (value === undefined || value === "") return fallback;
-    if (typeof value !== "string") this.problem(name, "must be text");
-    else if (value.length <= TEXT_MAX && !/\p{Cc}/u.test(value)) return value;
-    else this.problem(name, `must have at most ${TEXT_MAX} characters and no control characters`);
-    return fallback;
-  }
-
-  required(name: string): string {
-    const value = this.text(name, "");
-    if (value === "") this.problem(name, "is required with this mail transport");
-    return value;
-  }
-
-  list(name: string): string[] {
-    return this.text(name, "")
-      .split(",")
-      .map((part) => part.trim())
-      .filter((part) => part !== "");
-  }
-
-  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
-    const value = this.text(name, fallback);
-    const match = allowed.find((candidate) => candidate === value);
-    if (match !== undefined) return match;
-    this.problem(name, `must be one of ${allowed.filter((candidate) => candidate !== "").join(", ")}`);
-    return fallback;
-  }
-
-  optionalOneOf<T extends string>(name: string, allowed: readonly T[]): T | undefined {
-    return this.text(name, "") === "" ? undefined : this.oneOf(name, allowed, allowed[0] as T);
-  }
-
-  number(name: string, fallback: number, min: number, max: number): number {
-    const value = this.text(name, String(fallback));
-    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-    if (number >= min && number <= max) return number;
-    this.problem(name, `must be a whole number from ${min} to ${max}`);
-    return fallback;
-  }
 }

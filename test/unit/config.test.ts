@@ -18,7 +18,10 @@ describe("settings left alone", () => {
       trustedBrowserDays: 0,
       relyingParty: { id: "localhost", name: "Sallyport", origins: ["http://localhost:8787"] },
       relatedOrigins: [],
+      breachCheckUrl: undefined,
       registration: "open",
+      recoveryDelayMs: 72 * HOUR,
+      twoPersonReset: false,
       allowedOrigins: new Set(["http://localhost:8787"]),
       accessTokenTtlSeconds: 300,
       sessions,
@@ -32,7 +35,8 @@ describe("settings left alone", () => {
     const names = ["APP_NAME", "PROFILE", "PASSWORD_MIN", "REGISTRATION", "ALLOWED_ORIGINS", "ACCESS_TOKEN_TTL"];
     const others = ["SESSION_IDLE", "SESSION_ABSOLUTE", "FACTOR_MAX_AGE", "MAIL_TRANSPORT", "JURISDICTION"];
     const factors = ["SECOND_FACTOR", "TRUSTED_BROWSER_DAYS", "RP_ID", "PASSKEY_ORIGINS"];
-    const empty = Object.fromEntries([...names, ...others, ...factors].map((name) => [name, ""]));
+    const life = ["RECOVERY_DELAY_HOURS", "TWO_PERSON_RESET", "BREACH_CHECK_URL"];
+    const empty = Object.fromEntries([...names, ...others, ...factors, ...life].map((name) => [name, ""]));
     expect(configOf({ ...LOCAL, ...empty })).toEqual(configOf(LOCAL));
   });
 
@@ -67,7 +71,7 @@ describe("a session that wants to be remembered", () => {
 });
 
 describe("a setting that nothing obeys yet", () => {
-  it.each(["AUDIENCES", "CLIENTS", "TWO_PERSON_RESET", "ADMIN_FACTOR", "BREACH_CHECK_URL"])(
+  it.each(["AUDIENCES", "CLIENTS", "ADMIN_FACTOR"])(
     "stops the service instead of promising more than it does: %s",
     (name) => {
       const expected = [`${name} is not supported by this version; leave it out`];
@@ -165,7 +169,8 @@ describe("choices", () => {
   it.each([
     ["PROFILE", ["standard", "nist"], ["Standard", "none", " nist"]],
     ["SECOND_FACTOR", ["optional", "required", "passkey"], ["Required", "totp", "off"]],
-    ["REGISTRATION", ["open", "closed"], ["Open", "off", "true"]],
+    ["REGISTRATION", ["open", "closed", "invite"], ["Open", "off", "true", "invites"]],
+    ["TWO_PERSON_RESET", ["on", "off"], ["On", "true", "1"]],
     ["JURISDICTION", ["eu", "us"], ["EU", "de", "fedramp"]],
   ])("%s is one of %j", (name, allowed, wrong) => {
     for (const value of allowed) expect(problemsOf({ ...LOCAL, [name]: value })).toEqual([]);
@@ -177,6 +182,8 @@ describe("choices", () => {
   it("arrive where they are used", () => {
     const config = configOf({ ...LOCAL, REGISTRATION: "closed", JURISDICTION: "eu", APP_NAME: "Acme" });
     expect(config).toMatchObject({ registration: "closed", jurisdiction: "eu", appName: "Acme" });
+    expect(configOf({ ...LOCAL, REGISTRATION: "invite" })).toMatchObject({ registration: "invite" });
+    expect(configOf({ ...LOCAL, TWO_PERSON_RESET: "on" })).toMatchObject({ twoPersonReset: true });
     for (const secondFactor of ["optional", "required", "passkey"]) {
       expect(configOf({ ...LOCAL, SECOND_FACTOR: secondFactor })).toMatchObject({ secondFactor });
     }
