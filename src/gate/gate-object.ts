@@ -65,8 +65,13 @@ export class GateObject extends DurableObject<Env> {
     const proof = subjects.find(isSpent);
     if (proof && isUsedUp(this.#windows.read(proof.key))) return { refused: "proof_used" };
     if (proof) this.#write(proof.kind, proof.key, usedUpProof(now), now);
-    for (const { kind, key } of subjects) if (kind === "pair") this.#windows.forget(key);
+    this.forgive(subjects);
     return undefined;
+  }
+
+  /** Forgets the failures of an address from one client. Those of the client itself stay. */
+  forgive(subjects: Subject[]): void {
+    for (const { kind, key } of subjects) if (kind === "pair") this.#windows.forget(key);
   }
 
   /**

@@ -6,8 +6,11 @@ export interface ClientNetwork {
   network: string;
 }
 
+/** The network of an address that is unreadable or absent. */
+export const UNKNOWN_NETWORK = "unknown";
+
 /** What an unreadable or absent address counts as: all of them together are one client. */
-const UNKNOWN: ClientNetwork = { source: "unknown", network: "unknown" };
+export const UNKNOWN: ClientNetwork = { source: UNKNOWN_NETWORK, network: UNKNOWN_NETWORK };
 
 /**
  * Reads the address that the platform put into `CF-Connecting-IP`. Spellings of one address are one client: IPv6 is

@@ -66,19 +66,30 @@ export async function emailGate(
   return { shard: shardOf(digest), subjects: proofId === undefined ? [pair] : [proof, onlyCounted(pair)] };
 }
 
+/** What mails are about that strangers can cause. Each is counted by itself, so that one never uses up the other. */
+export type MailTopic = "mails" | "resets" | "recoveries" | "changes";
+
 /** Mails that one client asks for, and its surroundings. */
-export async function mailsFromSourceGate(ring: KeyRing, { source, network }: ClientNetwork): Promise<GateRequest> {
+export async function mailsFromSourceGate(
+  ring: KeyRing,
+  { source, network }: ClientNetwork,
+  topic: MailTopic = "mails",
+): Promise<GateRequest> {
   const subjects: Subject[] = [
-    { kind: "mails_from_source", key: `mails-from:${source}` },
-    { kind: "mails_from_network", key: `mails-from:${network}` },
+    { kind: "mails_from_source", key: `${topic}-from:${source}` },
+    { kind: "mails_from_network", key: `${topic}-from:${network}` },
   ];
   return { shard: await networkShard(ring, network), subjects };
 }
 
 /** Mails to one address, whoever asks for them. */
-export async function mailsToAddressGate(ring: KeyRing, emailKey: string): Promise<GateRequest> {
+export async function mailsToAddressGate(
+  ring: KeyRing,
+  emailKey: string,
+  topic: MailTopic = "mails",
+): Promise<GateRequest> {
   const digest = await emailDigest(ring, emailKey);
-  return { shard: shardOf(digest), subjects: [{ kind: "mails_to_address", key: `mails-to:${digest}` }] };
+  return { shard: shardOf(digest), subjects: [{ kind: "mails_to_address", key: `${topic}-to:${digest}` }] };
 }
 
 /** Proofs that one client asks for, and its surroundings; registrations of others must not use them up. */
