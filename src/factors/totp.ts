@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import { TOTP } from "../policy.ts";
+import { IMPORTED_TOTP_SECRET_BYTES, TOTP } from "../policy.ts";
 
 /** Time-based one-time passwords (RFC 6238) with SHA-1, six digits, steps of 30 seconds. */
 
@@ -53,6 +53,26 @@ export function base32(bytes: Uint8Array): string {
   return (bits.match(/.{1,5}/g) ?? []).map((five) => ALPHABET[Number.parseInt(five.padEnd(5, "0"), 2)]).join("");
 }
 
+/**
+ * The secret that base32 stands for as apps and exports spell it: any case, spaces and hyphens inside, padding or none.
+ * Bits beyond the last byte mean nothing, as in every app: some services draw letters and not bytes.
+ */
+export function bytesOfBase32(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const letters = text.replace(/[ -]/g, "").replace(/=+$/, "");
+  if (!/^[A-Za-z2-7]+$/.test(letters) || !BASE32_REMAINDERS.includes(letters.length % 8)) return undefined;
+  const values = Array.from(letters.toUpperCase(), (letter) => ALPHABET.indexOf(letter));
+  const bits = values.map((value) => value.toString(2).padStart(5, "0")).join("");
+  return Uint8Array.from(bits.match(/.{8}/g) ?? [], (eight) => Number.parseInt(eight, 2));
+}
+
+/** Letters that can follow the last whole group of eight (RFC 4648 §6). */
+const BASE32_REMAINDERS = [0, 2, 4, 5, 7];
+
+/** Whether these bytes can be a secret: our own have 160 bits, imported ones may have fewer or more. */
+export function isTotpSecret({ length }: Uint8Array): boolean {
+  return length >= IMPORTED_TOTP_SECRET_BYTES.min && length <= IMPORTED_TOTP_SECRET_BYTES.max;
+}
+
 /** The `otpauth://` URI that a QR code carries. Issuer and account are encoded, so neither can add a parameter. */
 export function otpauthUri(issuer: string, account: string, secret: string): string {
   const label = `${encode(issuer)}:${encode(account)}`;
@@ -69,7 +89,7 @@ function encode(text: string): string {
 }
 
 function hmacKey(secret: Uint8Array): Promise<CryptoKey> {
-  if (secret.length !== TOTP.secretBytes) throw new Error("a TOTP secret has 160 bits");
+  if (!isTotpSecret(secret)) throw new Error("a TOTP secret has 80 to 512 bits");
   return crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-1" }, false, ["sign"]);
 }
 

@@ -1,4 +1,6 @@
-import { base64url, calculateJwkThumbprint, exportJWK } from "jose";
+import * as base64url from "jose/base64url";
+import { calculateJwkThumbprint } from "jose/jwk/thumbprint";
+import { exportJWK } from "jose/key/export";
 import { KEY_RING_TTL_MS } from "../policy.ts";
 import type { RootSecret } from "./root-secret.ts";
 import { type DataKey, seal, unseal } from "./seal.ts";

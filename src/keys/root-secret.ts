@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 
 /** One root secret: at least 256 bits of randomness that only this deployment knows. */
 export type RootSecret = Uint8Array<ArrayBuffer>;

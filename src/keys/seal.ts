@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 
 /** A symmetric key of the ring. `id` is one byte and travels with whatever the key made. */
 export interface DataKey {

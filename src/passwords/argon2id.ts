@@ -1,11 +1,19 @@
-/** Cost of one Argon2id hash (RFC 9106 §3.1). `memory` in KiB. */
+/**
+ * Cost of one Argon2 hash (RFC 9106 §3.1). `memory` in KiB. Argon2id of the RFC, unless an imported hash was made with
+ * another `variant`, or with the `version` 16 that came before it.
+ */
 export interface Argon2Parameters {
   memory: number;
   passes: number;
   lanes: number;
+  variant?: Argon2Variant;
+  version?: Argon2Version;
 }
 
-/** Computes the Argon2id tag of a password. Synchronous: nothing else runs in the isolate meanwhile. */
+export type Argon2Variant = "argon2d" | "argon2i" | "argon2id";
+export type Argon2Version = 16 | 19;
+
+/** Computes the Argon2 tag of a password. Synchronous: nothing else runs in the isolate meanwhile. */
 export type Argon2id = (
   password: Uint8Array,
   salt: Uint8Array,
@@ -22,18 +30,23 @@ interface Argon2Exports {
   argon2_hash(...parameters: number[]): number;
 }
 
-const TYPE_ID = 2;
-const VERSION_13 = 0x13;
+/** Numbers of RFC 9106 §3.1, and the version that the standard became. */
+const TYPES: Record<Argon2Variant, number> = { argon2d: 0, argon2i: 1, argon2id: 2 };
+const VERSION: Argon2Version = 0x13;
 
 /**
  * Argon2id over a compiled `argon2.wasm` of `@phi-ag/argon2`. Its exports are called directly with the bytes of the
  * password: the package's own JavaScript passes the number of UTF-16 units as the number of bytes, and so cuts the end
- * off every password that is not ASCII. The instance is made at the first hash and its memory is used again.
+ * off every password that is not ASCII. The instance is made at the first hash and its memory is used again. Memory of
+ * WebAssembly never shrinks, and a greater block than before would be put beside the old one: for that a new instance is
+ * made, and the old one goes.
  */
 export function argon2idOf(module: WebAssembly.Module): Argon2id {
   let instance: Argon2Exports | undefined;
+  let greatest = 0;
   return (password, salt, parameters, tagBytes) => {
-    instance ??= instantiate(module);
+    if (!instance || parameters.memory > greatest) instance = instantiate(module);
+    greatest = Math.max(greatest, parameters.memory);
     return hash(instance, password, salt, parameters, tagBytes);
   };
 }
@@ -48,7 +61,7 @@ function hash(
   wasm: Argon2Exports,
   password: Uint8Array,
   salt: Uint8Array,
-  { memory, passes, lanes }: Argon2Parameters,
+  { memory, passes, lanes, variant = "argon2id", version = VERSION }: Argon2Parameters,
   tagBytes: number,
 ): Uint8Array<ArrayBuffer> {
   const passwordAt = place(wasm, password);
@@ -57,7 +70,7 @@ function hash(
   const { length } = password;
   const noEncodedForm = [0, 0];
   const inputs = [passes, memory, lanes, passwordAt, length, saltAt, salt.length, tagAt, tagBytes];
-  const failure = wasm.argon2_hash(...inputs, ...noEncodedForm, TYPE_ID, VERSION_13);
+  const failure = wasm.argon2_hash(...inputs, ...noEncodedForm, TYPES[variant], version);
   // A new view each time: growing the memory detaches the ones that came before.
   const tag = new Uint8Array(wasm.memory.buffer).slice(tagAt, tagAt + tagBytes);
   new Uint8Array(wasm.memory.buffer).fill(0, passwordAt, passwordAt + length).fill(0, tagAt, tagAt + tagBytes);

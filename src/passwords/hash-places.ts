@@ -45,9 +45,8 @@ export class HashPlaces {
   async #inTurn<T>(ticket: Ticket, work: () => Promise<T>): Promise<T> {
     if (this.#running) await this.#turnOf(ticket);
     else this.#running = ticket;
-    // A timer, not a microtask: only a timer lets the runtime take in other requests. And only one: with a timer for
-    // each that waits, one is always due, and nothing else is ever taken in.
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    // Only one at a time: with a timer for each that waits, one is always due, and nothing else is ever taken in.
+    await letOthersIn();
     return work();
   }
 
@@ -65,4 +64,9 @@ export class HashPlaces {
     this.#running = this.#waiting.shift();
     this.#running?.start?.();
   }
+}
+
+/** Before each hash: a timer, not a microtask, since only a timer lets the runtime take in other requests. */
+export async function letOthersIn(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
 }

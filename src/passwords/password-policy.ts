@@ -1,6 +1,12 @@
 import { PASSWORD_MAX, PASSWORD_MAX_BYTES, PASSWORD_REMAINDER_MIN } from "../policy.ts";
 import type { PasswordWeakness } from "../refusal.ts";
 
+/** A password that somebody shows: as it is compared, and as it was typed, which is what imported hashes are made of. */
+export interface ShownPassword {
+  normalized: string;
+  typed: string;
+}
+
 /** What a new password is measured against. */
 export interface PasswordRules {
   /** Length floor in code points. */

@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import type { Argon2Parameters } from "./argon2id.ts";
 
 /** A stored password hash. `pepperId` is the ring's key that the tag was keyed with. */

@@ -2,7 +2,7 @@ import type { KeyRing } from "../keys/key-ring.ts";
 import { type OwnJwtKind, signOwnJwt, verifyOwnJwt } from "./own-jwt.ts";
 
 /** What the answer to a challenge opens; the purpose alone decides. */
-export type ChallengePurpose = "login" | "step_up" | "reauthenticate";
+export type ChallengePurpose = "login" | "step_up" | "reauthenticate" | "password_reset";
 
 /** Names a challenge that waits in an account object. Everything that counts is kept there. */
 export interface ChallengeReference {

@@ -1,4 +1,4 @@
-import { decodeProtectedHeader } from "jose";
+import { decodeProtectedHeader } from "jose/decode/protected_header";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { TOKEN_MAX_LENGTH } from "../policy.ts";
 import { type OwnJwtKind, signOwnJwt, verifyOwnJwt } from "./own-jwt.ts";

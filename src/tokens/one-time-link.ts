@@ -5,8 +5,24 @@ import { seal, unseal } from "../keys/seal.ts";
 export interface LinkPayloads {
   /** The address and the hash of a registration: nothing is stored until both link and password come back. */
   register: { email: string; password: string };
+  /** An address, as the operator wrote it. */
+  invitation: { email: string };
   /** That somebody reads the mailbox of this email key. The id is what its gate counts. */
   proof: { id: string; emailKey: string };
+  /** A reset, of the login as it was then. The id says whether it is the newest. */
+  reset_password: { accountId: string; id: string; passwordVersion: number };
+  /** A new address for an account. */
+  change_email: { accountId: string; id: string; email: string };
+  /** The address that an account had before. */
+  undo_email: { accountId: string; id: string; email: string };
+  /** Start, end and undoing of a recovery. */
+  recovery_confirm: { accountId: string; id: string };
+  recovery_finish: { accountId: string; id: string };
+  recovery_cancel: { accountId: string; id: string };
+  /** Keeps an account that was to be deleted. */
+  deletion_cancel: { accountId: string; id: string };
+  /** "This was not me", from a notice. `at`: when it was sent, epoch milliseconds. */
+  freeze: { accountId: string; at: number };
 }
 
 /** Why a link does not open. */

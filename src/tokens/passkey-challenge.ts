@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import * as base64url from "jose/base64url";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { PASSKEY_CHALLENGE_TTL_MS } from "../policy.ts";
 import { authenticateBytes, readAuthenticatedBytes } from "./authenticated-bytes.ts";

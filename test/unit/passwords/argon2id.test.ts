@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { argon2id as nobleArgon2id } from "@noble/hashes/argon2.js";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type Argon2Parameters, argon2idOf } from "../../../src/passwords/argon2id.ts";
 import { ARGON2ID, PASSWORD_TAG_BYTES } from "../../../src/policy.ts";
 
@@ -78,6 +78,24 @@ describe("the instance", () => {
     const before = small();
     fresh(bytesOf("x".repeat(1024)), SALT, { memory: 4096, passes: 1, lanes: 1 }, PASSWORD_TAG_BYTES);
     expect(small()).toBe(before);
+  });
+
+  it("never holds more than the greatest hash takes", () => {
+    const module = compiled();
+    const made: WebAssembly.Memory[] = [];
+    class Observed extends WebAssembly.Instance {
+      constructor(module: WebAssembly.Module) {
+        super(module);
+        made.push(this.exports.memory as WebAssembly.Memory);
+      }
+    }
+    vi.stubGlobal("WebAssembly", { ...WebAssembly, Instance: Observed });
+    const argon = argon2idOf(module);
+    const hash = (memory: number) => argon(bytesOf("x"), SALT, { memory, passes: 1, lanes: 1 }, PASSWORD_TAG_BYTES);
+    for (const memory of [4_096, 16_384, 4_096, 16_384, 8_192]) hash(memory);
+    vi.unstubAllGlobals();
+    expect(made).toHaveLength(2);
+    expect(made.at(-1)?.buffer.byteLength).toBeLessThan(17 * 1024 * 1024);
   });
 
   it("throws for a cost it cannot have, and goes on working", () => {
