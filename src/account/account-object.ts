@@ -1,10 +1,7 @@
-import { DurableObject } from "cloudflare:workers";
 import type { Credential } from "../factors/passkey.ts";
-import { keyRingOfIsolate } from "../keys/key-ring-store.ts";
-import { parseRootSecrets } from "../keys/root-secret.ts";
 import { seal } from "../keys/seal.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
-import { AccountStore } from "./account-store.ts";
+import { AccountLife } from "./account-life.ts";
 import type { Activated } from "./activation.ts";
 import {
   type AccessGrant,
@@ -12,13 +9,13 @@ import {
   type EnrolmentRequired,
   endOtherSessions,
   endSession,
-  liveSession,
   type SessionGrant,
 } from "./admission.ts";
 import { type Answerer, settleAnswer } from "./answers.ts";
 import { type AssertionTerms, assertionTerms, type ChallengeAttempt, reserveAnswer } from "./attempts.ts";
 import type { BrowserClaim } from "./browsers.ts";
 import type { SignInTerms } from "./challenges.ts";
+import type { Verdict } from "./changes.ts";
 import type { Bearer } from "./enrolment-owners.ts";
 import { type GivenAnswer, gatherEvidence } from "./evidence.ts";
 import {
@@ -31,13 +28,16 @@ import {
   turnOffSecondFactor,
 } from "./factor-changes.ts";
 import type { FactorView } from "./factors.ts";
+import { forgetNetwork } from "./familiarity.ts";
 import { type Knock, openFirstDoor } from "./first-door.ts";
 import type { SecondFactorPolicy } from "./methods.ts";
 import { addPasskey, type RegistrationTerms, spendRegistration, startRegistration } from "./passkey-enrolment.ts";
 import { type PasskeySignIn, signInWithPasskey } from "./passkey-sign-in.ts";
+import type { PreparedReset } from "./password-changes.ts";
+import { runningRecovery } from "./recovery.ts";
 import { makeRecoveryCodes } from "./recovery-codes.ts";
 import { type RefreshRequest, refreshSession } from "./refreshing.ts";
-import { type Floor, hasSecret } from "./sessions.ts";
+import { hasSecret } from "./sessions.ts";
 import { openStepUp, type StepUpRequest, settlePasswordStepUp } from "./step-up.ts";
 import { keepPendingFactor, reserveConfirmation, settleConfirmation } from "./totp-enrolment.ts";
 import { matchFactors, sealContext } from "./totp-factors.ts";
@@ -52,18 +52,17 @@ import {
 
 /**
  * One account: decides whatever may happen only once, or only so often. A thin face: it brings the clock and the key
- * ring, and the files beside it hold the rules. Between reading and writing there is no `await` in any of them.
+ * ring, and the files beside it hold the rules. Between reading and writing there is no `await` in any of them. Here are
+ * signing in, sessions and factors; what changes the account itself is in the class it extends.
  */
-export class AccountObject extends DurableObject<Env> {
-  #store = new AccountStore(this.ctx.storage.sql);
-
+export class AccountObject extends AccountLife {
   /** After a right password: a challenge, a session where there is no factor, or the way to add one. */
   openFirstDoor(
-    verdict: Floor,
+    verdict: Verdict,
     terms: SignInTerms,
     knock: Knock,
   ): SessionGrant | ChallengeGrant | EnrolmentRequired | Refusal {
-    return openFirstDoor(this.#store, verdict, terms, knock, Date.now());
+    return this.withRecovery(openFirstDoor(this.store, verdict, terms, knock, Date.now()));
   }
 
   /** The second door: spend, check, settle. */
@@ -71,102 +70,105 @@ export class AccountObject extends DurableObject<Env> {
     attempt: Omit<ChallengeAttempt, "method">,
     given: GivenAnswer,
     answerer: Answerer,
-  ): Promise<SessionGrant | AccessGrant | EnrolmentRequired | Refusal> {
-    const ring = await this.#keyRing();
-    const reserved = reserveAnswer(this.#store, { ...attempt, method: given.method }, Date.now());
+  ): Promise<SessionGrant | AccessGrant | EnrolmentRequired | PreparedReset | Refusal> {
+    const ring = await this.keyRing();
+    const reserved = reserveAnswer(this.store, { ...attempt, method: given.method }, Date.now());
     if (isRefusal(reserved)) return reserved;
-    const evidence = await gatherEvidence(ring, this.#id(), reserved, given);
-    return settleAnswer(this.#store, attempt.challengeId, reserved, evidence, answerer, Date.now());
+    const evidence = await gatherEvidence(ring, this.id(), reserved, given);
+    return this.withRecovery(settleAnswer(this.store, attempt.challengeId, reserved, evidence, answerer, Date.now()));
   }
 
   /** What an assertion for an open challenge is to be made of. */
   assertionTerms(attempt: Omit<ChallengeAttempt, "method">): AssertionTerms | Refusal {
-    return assertionTerms(this.#store, attempt, Date.now());
+    return assertionTerms(this.store, attempt, Date.now());
   }
 
   /** Both doors at once, by a passkey that verified its user. */
   signInWithPasskey(request: PasskeySignIn): Promise<SessionGrant | Refusal> {
-    return signInWithPasskey(this.#store, request, Date.now);
+    return signInWithPasskey(this.store, request, Date.now);
   }
 
-  /** Takes back a sign-in that nobody gets: its session, and the browser if it was new. */
-  withdraw(sessionId: string, browserId: string | undefined): void {
-    const guard = this.#store.guard();
-    const session = this.#store.session(sessionId);
+  /** Takes back a sign-in that nobody gets: its session, and its browser and network if they were new. */
+  withdraw(sessionId: string, browserId: string | undefined, newNetwork: string | undefined): void {
+    const guard = this.store.guard();
+    if (newNetwork !== undefined) forgetNetwork(guard, newNetwork);
+    const session = this.store.session(sessionId);
     guard.browsers = guard.browsers.filter(({ id, createdAt }) => id !== browserId || createdAt !== session?.createdAt);
-    endSession(this.#store, guard, sessionId);
-    this.#store.saveGuard(guard);
+    endSession(this.store, guard, sessionId);
+    this.store.saveGuard(guard);
   }
 
   /** Gives a session the directory's roles, which had changed since the account last saw them. */
   correctRoles(sessionId: string, roles: string[]): { kind: "corrected" } | Refusal {
-    const session = this.#liveSession(sessionId);
+    const session = this.liveSession(sessionId);
     if ("refused" in session) return session;
-    this.#store.saveSession({ ...session, terms: { ...session.terms, roles } });
-    this.#store.saveGuard({ ...this.#store.guard(), roles });
+    this.store.saveSession({ ...session, terms: { ...session.terms, roles } });
+    this.store.saveGuard({ ...this.store.guard(), roles });
     return { kind: "corrected" };
   }
 
   /** Uses a refresh token whose HMAC the Worker has checked. */
   refresh(request: RefreshRequest): SessionGrant | ChallengeGrant | Refusal {
-    return refreshSession(this.#store, request, Date.now());
+    return this.withRecovery(refreshSession(this.store, request, Date.now()));
   }
 
   /** Ends the session of a refresh token, whatever its generation. */
   endByRefreshToken(sessionId: string, secret: Uint8Array): void {
-    const session = this.#store.session(sessionId);
-    if (session && hasSecret(session, secret)) endSession(this.#store, this.#store.guard(), sessionId);
+    const session = this.store.session(sessionId);
+    if (session && hasSecret(session, secret)) endSession(this.store, this.store.guard(), sessionId);
   }
 
   /** Ends the session of an access token. */
   endByAccessToken(sessionId: string): void {
-    if (this.#store.session(sessionId)) endSession(this.#store, this.#store.guard(), sessionId);
+    if (this.store.session(sessionId)) endSession(this.store, this.store.guard(), sessionId);
   }
 
   /** Whether a session still lives. */
-  checkSession(sessionId: string): { kind: "alive" } | Refusal {
-    const session = this.#liveSession(sessionId);
-    return "refused" in session ? session : { kind: "alive" };
+  checkSession(sessionId: string): { kind: "alive"; recovery?: { finishAfter: number } } | Refusal {
+    const session = this.liveSession(sessionId);
+    if ("refused" in session) return session;
+    const running = runningRecovery(this.store.guard(), Date.now());
+    return running ? { kind: "alive", recovery: { finishAfter: running.finishAfter } } : { kind: "alive" };
   }
 
   /** The account's sessions, for one of them. */
   listSessions(bearerId: string): { sessions: SessionView[] } | Refusal {
-    const session = this.#liveSession(bearerId);
-    return "refused" in session ? session : { sessions: sessionViews(this.#store, bearerId, Date.now()) };
+    const session = this.liveSession(bearerId);
+    return "refused" in session ? session : { sessions: sessionViews(this.store, bearerId, Date.now()) };
   }
 
   /** Ends one session of the account, its own included. */
   endSession(bearerId: string, sessionId: string): { kind: "ended" } | Refusal {
-    const session = this.#liveSession(bearerId);
+    const session = this.liveSession(bearerId);
     if ("refused" in session) return session;
-    if ("refused" in this.#liveSession(sessionId)) return { refused: "unknown_session" };
-    endSession(this.#store, this.#store.guard(), sessionId);
+    if ("refused" in this.liveSession(sessionId)) return { refused: "unknown_session" };
+    endSession(this.store, this.store.guard(), sessionId);
     return { kind: "ended" };
   }
 
   /** Ends every session but the one that asks, and every sign-in that is half way. */
   endOtherSessions(bearerId: string): { kind: "ended" } | Refusal {
-    const session = this.#liveSession(bearerId);
+    const session = this.liveSession(bearerId);
     if ("refused" in session) return session;
-    endOtherSessions(this.#store, this.#store.guard(), bearerId);
+    endOtherSessions(this.store, this.store.guard(), bearerId);
     return { kind: "ended" };
   }
 
   /** The account's active factors, and how many recovery codes are left. */
   listFactors(bearerId: string): FactorList | Refusal {
-    const session = this.#liveSession(bearerId);
-    return "refused" in session ? session : factorList(this.#store);
+    const session = this.liveSession(bearerId);
+    return "refused" in session ? session : factorList(this.store);
   }
 
   /** The browsers that the account recognises. */
   listBrowsers(bearerId: string, claim: BrowserClaim): { browsers: BrowserView[] } | Refusal {
-    const session = this.#liveSession(bearerId);
-    return "refused" in session ? session : { browsers: browserViews(this.#store, claim, Date.now()) };
+    const session = this.liveSession(bearerId);
+    return "refused" in session ? session : { browsers: browserViews(this.store, claim, Date.now()) };
   }
 
   /** Opens a step-up challenge, or takes an attempt for a password where that is what is asked. */
   openStepUp(request: StepUpRequest) {
-    return openStepUp(this.#store, request, Date.now());
+    return openStepUp(this.store, request, Date.now());
   }
 
   /** Judges a password given to step-up. */
@@ -174,7 +176,7 @@ export class AccountObject extends DurableObject<Env> {
     request: StepUpRequest,
     verdict: { right: boolean; passwordVersion: number },
   ): AccessGrant | Refusal {
-    return settlePasswordStepUp(this.#store, request, verdict, Date.now());
+    return this.withRecovery(settlePasswordStepUp(this.store, request, verdict, Date.now()));
   }
 
   /** Keeps a new TOTP secret, sealed, until it is confirmed. */
@@ -184,32 +186,32 @@ export class AccountObject extends DurableObject<Env> {
     label: string,
     secret: Uint8Array<ArrayBuffer>,
   ): Promise<{ factorId: string } | Refusal> {
-    const ring = await this.#keyRing();
+    const ring = await this.keyRing();
     const id = crypto.randomUUID();
-    const sealedSecret = await seal(ring.active("seal"), secret, sealContext(this.#id(), id));
-    const kept = keepPendingFactor(this.#store, bearer, secondFactor, { id, label, sealedSecret }, Date.now());
+    const sealedSecret = await seal(ring.active("seal"), secret, sealContext(this.id(), id));
+    const kept = keepPendingFactor(this.store, bearer, secondFactor, { id, label, sealedSecret }, Date.now());
     return isRefusal(kept) ? kept : { factorId: id };
   }
 
   /** Activates a pending TOTP factor with its first code. */
   async confirmTotp(bearer: Bearer, factorId: string, code: string, claim: BrowserClaim): Promise<Activated | Refusal> {
-    const ring = await this.#keyRing();
+    const ring = await this.keyRing();
     const now = Date.now();
-    const factor = reserveConfirmation(this.#store, bearer, factorId, now);
+    const factor = reserveConfirmation(this.store, bearer, factorId, now);
     if (isRefusal(factor)) return factor;
-    const matches = await matchFactors(ring, this.#id(), [factor], code, now);
-    const codes = await makeRecoveryCodes(ring, this.#id());
-    return settleConfirmation(this.#store, bearer, factorId, matches, { codes, claim }, Date.now());
+    const matches = await matchFactors(ring, this.id(), [factor], code, now);
+    const codes = await makeRecoveryCodes(ring, this.id());
+    return settleConfirmation(this.store, bearer, factorId, matches, { codes, claim }, Date.now());
   }
 
   /** Starts the registration of a passkey. */
   startRegistration(bearer: Bearer): RegistrationTerms | Refusal {
-    return startRegistration(this.#store, bearer, Date.now());
+    return startRegistration(this.store, bearer, Date.now());
   }
 
   /** Spends the challenge of a registration, before its answer is verified. */
   spendRegistration(bearer: Bearer): { challenge: string } | Refusal {
-    return spendRegistration(this.#store, bearer, Date.now());
+    return spendRegistration(this.store, bearer, Date.now());
   }
 
   /** Adds a passkey whose registration the Worker has verified and whose id it has claimed for this account. */
@@ -218,48 +220,34 @@ export class AccountObject extends DurableObject<Env> {
     passkey: { label: string; credential: Credential },
     claim: BrowserClaim,
   ): Promise<Activated | Refusal> {
-    const codes = await makeRecoveryCodes(await this.#keyRing(), this.#id());
-    return addPasskey(this.#store, bearer, passkey, { codes, claim }, Date.now());
+    const codes = await makeRecoveryCodes(await this.keyRing(), this.id());
+    return addPasskey(this.store, bearer, passkey, { codes, claim }, Date.now());
   }
 
   /** Gives a factor another name. */
   renameFactor(sessionId: string, factorId: string, label: string): { factor: FactorView } | Refusal {
-    return renameFactor(this.#store, sessionId, factorId, label, Date.now());
+    return renameFactor(this.store, sessionId, factorId, label, Date.now());
   }
 
   /** Removes a factor. */
   removeFactor(bearer: SessionBearer, factorId: string, secondFactor: SecondFactorPolicy): RemovedFactors | Refusal {
-    return removeFactor(this.#store, bearer, factorId, secondFactor, Date.now());
+    return removeFactor(this.store, bearer, factorId, secondFactor, Date.now());
   }
 
   /** Removes all factors and recovery codes. */
   turnOffSecondFactor(bearer: SessionBearer, secondFactor: SecondFactorPolicy): RemovedFactors | Refusal {
-    return turnOffSecondFactor(this.#store, bearer, secondFactor, Date.now());
+    return turnOffSecondFactor(this.store, bearer, secondFactor, Date.now());
   }
 
   /** Makes a new set of recovery codes, shown this once. */
   async replaceRecoveryCodes(bearer: SessionBearer): Promise<{ codes: string[] } | Refusal> {
-    const { codes, kept } = await makeRecoveryCodes(await this.#keyRing(), this.#id());
-    const replaced = replaceRecoveryCodes(this.#store, bearer, kept, Date.now());
+    const { codes, kept } = await makeRecoveryCodes(await this.keyRing(), this.id());
+    const replaced = replaceRecoveryCodes(this.store, bearer, kept, Date.now());
     return isRefusal(replaced) ? replaced : { codes };
   }
 
   /** Forgets a recognised browser. */
   forgetBrowser(bearer: SessionBearer, browserId: string): { kind: "forgotten" } | Refusal {
-    return forgetBrowser(this.#store, bearer, browserId, Date.now());
-  }
-
-  #liveSession(sessionId: string) {
-    return liveSession(this.#store, this.#store.guard(), sessionId, Date.now());
-  }
-
-  #id(): string {
-    return this.ctx.id.toString();
-  }
-
-  #keyRing() {
-    const roots = parseRootSecrets(this.env.ROOT_SECRET);
-    if (typeof roots === "string") throw new Error(roots);
-    return keyRingOfIsolate(this.env.ROOT_SECRET, roots).current(this.env, Date.now());
+    return forgetBrowser(this.store, bearer, browserId, Date.now());
   }
 }

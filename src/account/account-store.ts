@@ -3,9 +3,11 @@ import type { Pots } from "./budgets.ts";
 import type { Challenge } from "./challenges.ts";
 import type { EnrolmentGrant, PendingRegistration } from "./enrolment-owners.ts";
 import type { Factor } from "./factors.ts";
+import type { Life } from "./life.ts";
 import { NO_STREAKS, type Streaks } from "./proof-mode.ts";
 import type { RecoveryCodeSet } from "./recovery-codes.ts";
 import type { Floor, Session } from "./sessions.ts";
+import type { Warned } from "./warnings.ts";
 
 /** What changes together, kept in one row, because rows written are the price of a sign-in. Times in epoch milliseconds. */
 export interface Guard extends Floor {
@@ -25,10 +27,15 @@ export interface Guard extends Floor {
   counters: Record<string, { signCount: number; at: number }>;
   recoveryCodes: RecoveryCodeSet;
   browsers: Browser[];
+  /** Keyed digests of the networks of complete sign-ins, the newest last. */
+  networks: string[];
+  /** What the owner was told of lately. */
+  warned: Warned;
   /** Username-less challenges that were answered, until they expire by themselves. */
   spentChallenges: { id: string; expiresAt: number }[];
   /** A copy of the directory's roles as of the last password sign-in, for a sign-in that shows no password. */
   roles: string[];
+  life: Life;
 }
 
 const EMPTY_GUARD: Guard = {
@@ -43,8 +50,11 @@ const EMPTY_GUARD: Guard = {
   counters: {},
   recoveryCodes: { keyId: 0, digests: [] },
   browsers: [],
+  networks: [],
+  warned: {},
   spentChallenges: [],
   roles: [],
+  life: {},
 };
 
 /**
@@ -108,6 +118,12 @@ export class AccountStore {
 
   deleteFactor(id: string): void {
     this.#sql.exec("DELETE FROM factors WHERE id = ?", id);
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#storedGuard = undefined;
+    for (const table of ["guard", "sessions", "factors"]) this.#sql.exec(`DELETE FROM ${table}`);
   }
 
   #read<T>(query: string, ...bindings: string[]): T[] {

@@ -6,6 +6,7 @@ import { type BrowserClaim, recognise, withoutTrust } from "./browsers.ts";
 import type { EnrolmentGrant, Owner } from "./enrolment-owners.ts";
 import { type Factor, type FactorView, hasSecondFactor, viewOf } from "./factors.ts";
 import { judge } from "./methods.ts";
+import { endRecoveryByProof } from "./recovery.ts";
 import type { NewRecoveryCodes } from "./recovery-codes.ts";
 
 /** A factor that counts from now on, what is shown with the first one, and the session of an enrolment token. */
@@ -44,6 +45,8 @@ export function activate(
   if (isFirst) guard.recoveryCodes = codes.kept;
   if (isFirst) keepOnlyBrowserOf(guard, activation.claim);
   guard.registration = undefined;
+  delete guard.life.mustEnrol;
+  endRecoveryByProof(guard);
   endAllBut(store, guard, owner.id);
   store.saveFactor(enrolledBy(owner, factor));
   const session = "session" in owner ? undefined : openEnrolled(store, guard, owner.enrolment, activation, now);
@@ -106,7 +109,6 @@ function openEnrolled(
   now: number,
 ): SessionGrant {
   const both = withProven(factors, proven, now);
-  const browser = rememberSignIn(guard, claim, terms, now);
-  const grant = openSession(store, guard, both, terms, now);
-  return browser ? { ...grant, browser } : grant;
+  const seen = rememberSignIn(guard, claim, terms, now);
+  return { ...openSession(store, guard, both, terms, now), ...seen };
 }

@@ -3,11 +3,20 @@ import type { Refusal } from "../refusal.ts";
 import type { ChallengePurpose } from "../tokens/challenge-token.ts";
 import type { Proof } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
-import { afterSignIn, type BrowserClaim, type RecognisedBrowser } from "./browsers.ts";
-import { addChallenge, type ChallengeSubject, dropDead, type SignInTerms, startChallenge } from "./challenges.ts";
+import { afterSignIn, type BrowserClaim, type RecognisedBrowser, withoutTrust } from "./browsers.ts";
+import {
+  addChallenge,
+  type Challenge,
+  type ChallengeSubject,
+  dropDead,
+  type SignInTerms,
+  startChallenge,
+} from "./challenges.ts";
+import { becomeFamiliar, type Unfamiliar } from "./familiarity.ts";
 import type { SecondFactorMethod } from "./methods.ts";
 import { NO_STREAKS } from "./proof-mode.ts";
 import { type Floor, isAlive, SESSION_SECRET_BYTES, type Session, startSession } from "./sessions.ts";
+import { type Unanswered, unansweredOf } from "./warnings.ts";
 
 /** What the Worker needs to sign an access token for one session. */
 export interface AccessGrant {
@@ -18,6 +27,8 @@ export interface AccessGrant {
   factors: Proof;
   /** How many recovery codes are left, where one was used. */
   recoveryCodesLeft?: number;
+  /** While somebody waits to have every factor removed: when the wait is over, epoch milliseconds. */
+  recovery?: { finishAfter: number };
 }
 
 /** An access token, and a refresh token of this generation that lives until `refreshExpiresAt` (epoch milliseconds). */
@@ -28,6 +39,8 @@ export interface SessionGrant extends Omit<AccessGrant, "kind"> {
   refreshExpiresAt: number;
   /** The browser that has just signed in completely. */
   browser?: RecognisedBrowser;
+  /** What of a sign-in the account had not seen before, which its owner hears of. */
+  unfamiliar?: Unfamiliar;
 }
 
 /** A challenge that waits for its answer until `expiresAt` (epoch milliseconds). */
@@ -37,6 +50,8 @@ export interface ChallengeGrant {
   purpose: ChallengePurpose;
   methods: SecondFactorMethod[];
   expiresAt: number;
+  /** An earlier one that its owner has to hear of. */
+  unanswered?: Unanswered;
 }
 
 /** A factor has to be added before anything else, until `expiresAt` (epoch milliseconds). */
@@ -52,6 +67,7 @@ export interface EnrolmentRequired {
  * continues something passes here before `judge` says what it may become.
  */
 export function admit(guard: Guard, verdict: Floor): Refusal | undefined {
+  if (guard.life.isBuried) return { refused: "account_not_active" };
   if (verdict.passwordVersion < guard.passwordVersion || verdict.epoch < guard.epoch) {
     return { refused: "verdict_overtaken" };
   }
@@ -60,28 +76,31 @@ export function admit(guard: Guard, verdict: Floor): Refusal | undefined {
   return undefined;
 }
 
-/** Opens a challenge and writes the guard row it stands in. */
+/** Opens a challenge and writes the guard row it stands in. `swept`: what the caller has found abandoned itself. */
 export function openChallenge(
   store: AccountStore,
   guard: Guard,
   subject: ChallengeSubject,
   now: number,
+  swept: Challenge[] = [],
 ): ChallengeGrant {
-  sweepChallenges(guard, now);
+  const expired = sweepChallenges(guard, now);
   const added = startChallenge(subject, guard, now);
   const { challenges, abandoned } = addChallenge(guard.challenges, added);
   guard.challenges = challenges;
-  guard.streaks.abandoned += abandoned;
+  guard.streaks.abandoned += abandoned.length;
+  const unanswered = unansweredOf(guard, [...swept, ...expired, ...abandoned], now);
   store.saveGuard(guard);
   const { id, purpose, methods, expiresAt } = added;
-  return { kind: "challenge", challengeId: id, purpose, methods, expiresAt };
+  return { kind: "challenge", challengeId: id, purpose, methods, expiresAt, ...(unanswered ? { unanswered } : {}) };
 }
 
-/** Drops dead challenges, and counts those that strangers had left without a right answer. */
-export function sweepChallenges(guard: Guard, now: number): void {
+/** Drops dead challenges, and counts those that strangers had left without a right answer: the ones it answers. */
+export function sweepChallenges(guard: Guard, now: number): Challenge[] {
   const { live, abandoned } = dropDead(guard.challenges, now);
   guard.challenges = live;
-  guard.streaks.abandoned += abandoned;
+  guard.streaks.abandoned += abandoned.length;
+  return abandoned;
 }
 
 /** Opens a session. Only for who has been admitted; the oldest session makes room when there are too many. */
@@ -104,6 +123,9 @@ export function openSession(
   return grantOf(session, secret);
 }
 
+/** What a complete sign-in adds to its grant. */
+export type SeenSignIn = Pick<SessionGrant, "browser" | "unfamiliar">;
+
 /**
  * What a complete sign-in leaves in the guard: nothing is held against unrecognised browsers any more but the rolling
  * hour, and this browser is recognised from now on.
@@ -113,23 +135,25 @@ export function rememberSignIn(
   claim: BrowserClaim,
   { emailDigest }: SignInTerms,
   now: number,
-): RecognisedBrowser | undefined {
+): SeenSignIn {
   guard.streaks = structuredClone(NO_STREAKS);
   return recogniseFromNowOn(guard, claim, { emailDigest }, now);
 }
 
-/** Recognises the browser that asks, if it is one that keeps cookies. */
+/** Knows the network that asks, and the browser if it is one that keeps cookies. */
 export function recogniseFromNowOn(
   guard: Guard,
   claim: BrowserClaim,
   { emailDigest }: Pick<SignInTerms, "emailDigest">,
   now: number,
-): RecognisedBrowser | undefined {
-  if (!claim.isBrowser) return undefined;
+): SeenSignIn {
+  const unfamiliar = becomeFamiliar(guard, claim);
+  const seen = unfamiliar ? { unfamiliar } : {};
+  if (!claim.isBrowser) return seen;
   guard.browsers = afterSignIn(guard.browsers, claim, now);
   dropPotsOfForgotten(guard);
   const [browser] = guard.browsers;
-  return browser && { id: browser.id, emailDigest };
+  return browser ? { ...seen, browser: { id: browser.id, emailDigest } } : seen;
 }
 
 /** Pots of browsers that are no longer recognised: nobody can draw on them again. */
@@ -172,6 +196,16 @@ export function dropOtherSessions(store: AccountStore, guard: Guard, sessionId: 
   guard.enrolments = [];
   const pot = guard.pots[sessionId];
   guard.pots = pot === undefined ? {} : { [sessionId]: pot };
+}
+
+/** Ends everything that was opened or is half way, and the trust in browsers. The guard is left to be saved. */
+export function endEverything(store: AccountStore, guard: Guard): void {
+  for (const { id } of store.sessions()) store.deleteSession(id);
+  guard.challenges = [];
+  guard.enrolments = [];
+  guard.registration = undefined;
+  guard.pots = {};
+  guard.browsers = guard.browsers.map(withoutTrust);
 }
 
 /** What the Worker may sign for a session at its present generation. */

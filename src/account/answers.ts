@@ -14,12 +14,16 @@ import { attemptsRemaining, endByEmptyPot, type ReservedAnswer, sessionOf, usabl
 import { type BrowserClaim, trustBrowser } from "./browsers.ts";
 import { giveBack } from "./budgets.ts";
 import type { Challenge } from "./challenges.ts";
+import { wakeSuspended } from "./email-undo.ts";
 import { type Evidence, prove, type Unproven } from "./evidence.ts";
 import { standingOf } from "./factors.ts";
 import { mayBeTrusted, requireEnrolment } from "./first-door.ts";
 import { judge } from "./methods.ts";
+import { type PreparedReset, settleReset } from "./password-changes.ts";
 import { afterRightAnswer } from "./proof-mode.ts";
+import { endRecoveryByProof } from "./recovery.ts";
 import { replaceSecret, rotateSession, type Session } from "./sessions.ts";
+import { warningAfter } from "./warnings.ts";
 
 /** Who answers, and whether this browser shall not be asked again. */
 export interface Answerer extends BrowserClaim {
@@ -38,7 +42,7 @@ export function settleAnswer(
   evidence: Evidence,
   answerer: Answerer,
   now: number,
-): SessionGrant | AccessGrant | EnrolmentRequired | Refusal {
+): SessionGrant | AccessGrant | EnrolmentRequired | PreparedReset | Refusal {
   const guard = store.guard();
   const challenge = guard.challenges.find((open) => open.id === challengeId);
   if (!challenge) return { refused: "challenge_unknown" };
@@ -53,6 +57,9 @@ export function settleAnswer(
   if (session !== undefined && !isRefusal(session)) delete guard.pots[session.id];
   guard.streaks = afterRightAnswer(guard.streaks, session === undefined);
   noteUserVerification(store, evidence);
+  endRecoveryByProof(guard);
+  wakeSuspended(store, proven.factorId);
+  if (challenge.purpose === "password_reset") return answerReset(store, guard, challenge, proven, now);
   const factors = withProven(challenge.factors, proven, now);
   if (session === undefined) return openSignIn(store, guard, challenge, factors, proven, answerer, now);
   store.saveGuard(guard);
@@ -71,8 +78,23 @@ function refuseAnswer(
   const remaining = attemptsRemaining(guard, challenge, now);
   const { sessionId } = challenge;
   const isPotEmpty = sessionId !== undefined && remaining <= 0;
+  const warning = warningAfter(guard, challenge, refused, now);
   if (isPotEmpty) endByEmptyPot(store, guard, sessionId);
-  return { refused, attemptsRemaining: Math.max(0, remaining) };
+  else if (warning) store.saveGuard(guard);
+  return { refused, attemptsRemaining: Math.max(0, remaining), ...(warning ? { warning } : {}) };
+}
+
+/** What an answered reset opens: a new password, and nothing else. */
+function answerReset(
+  store: AccountStore,
+  guard: Guard,
+  challenge: Challenge,
+  proven: ProvenFactor,
+  now: number,
+): PreparedReset | Refusal {
+  store.saveGuard(guard);
+  const prepared = settleReset(store, guard, challenge, now);
+  return isRefusal(prepared) ? prepared : { ...prepared, ...codesLeft(guard, proven) };
 }
 
 /** What an answered sign-in opens: a session, or where this factor is not enough, the way to add one that is. */
@@ -91,13 +113,13 @@ function openSignIn(
     store.saveGuard(guard);
     return { refused: "challenge_overtaken" };
   }
-  const browser = rememberSignIn(guard, answerer, terms, now);
+  const seen = rememberSignIn(guard, answerer, terms, now);
   const { asksForTrust, trustTerms } = answerer;
   const mayTrust = trustTerms.trustForMs > 0 && proven.method !== "recovery_code" && mayBeTrusted(terms);
+  const { browser } = seen;
   if (browser && asksForTrust && mayTrust) browser.trusted = trustBrowser(guard, browser.id, trustTerms, now);
   store.saveGuard(guard);
-  const grant = { ...openSession(store, guard, factors, terms, now), ...codesLeft(guard, proven) };
-  return browser ? { ...grant, browser } : grant;
+  return { ...openSession(store, guard, factors, terms, now), ...codesLeft(guard, proven), ...seen };
 }
 
 /** Told to who uses a recovery code, so that a new set is made in time. */

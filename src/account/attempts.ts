@@ -60,7 +60,7 @@ export function reserveAnswer(
   store.saveGuard(guard);
   const usable = usableFor(store, challenge);
   const recoveryCodes = guard.recoveryCodes;
-  return { takenAt: now, isPaid, usable, recoveryCodes, webauthn, mustVerifyUser: challenge.factors.pwd === undefined };
+  return { takenAt: now, isPaid, usable, recoveryCodes, webauthn, mustVerifyUser: mustVerifyUser(challenge) };
 }
 
 /** What an assertion for a challenge is to be made of. */
@@ -87,7 +87,12 @@ export function assertionTerms(
     return { refused: "wrong_assertion", attemptsRemaining: attemptsRemaining(guard, challenge, now) };
   }
   const credentials = passkeys.map(({ credential }) => credential);
-  return { webauthn: challenge.webauthn, credentials, mustVerifyUser: challenge.factors.pwd === undefined };
+  return { webauthn: challenge.webauthn, credentials, mustVerifyUser: mustVerifyUser(challenge) };
+}
+
+/** A passkey that stands for both factors has to see its user; beside a password or a mailbox it is the second one. */
+function mustVerifyUser({ purpose, factors }: Challenge): boolean {
+  return purpose !== "password_reset" && factors.pwd === undefined;
 }
 
 /** The open challenge of this id and purpose, or why it cannot be answered. */
@@ -138,6 +143,11 @@ export function endByEmptyPot(store: AccountStore, guard: Guard, sessionId: stri
   guard.browsers = guard.browsers.map((browser) => (browser.id === trustedBy ? withoutTrust(browser) : browser));
   endSession(store, guard, sessionId);
   store.saveGuard(guard);
+}
+
+/** After a wrong password in a session: ends it if that was the last attempt of its pot. */
+export function endIfPotIsEmpty(store: AccountStore, guard: Guard, sessionId: string): void {
+  if ((guard.pots[sessionId] ?? 0) >= SESSION_POT) endByEmptyPot(store, guard, sessionId);
 }
 
 /** How many more answers there are: of the challenge, or of its pot where that is less. */

@@ -39,6 +39,8 @@ export interface BrowserClaim {
   /** Ids in the cookie of trusted browsers. */
   trustIds: string[];
   userAgent: string;
+  /** Keyed digest of the network that it asks from. */
+  network: string;
   trustTerms: TrustTerms;
 }
 

@@ -38,6 +38,8 @@ export interface ChallengeSubject {
   /** What was proven before it was opened. */
   factors: Proof;
   terms: SignInTerms;
+  /** Of a reset: the link that was shown, and the hash of the new password, sealed by the Worker. */
+  reset?: { linkId: string; sealedPassword: string };
 }
 
 /** A challenge as the account remembers it. Times in epoch milliseconds. */
@@ -66,29 +68,29 @@ export function isLive(challenge: Challenge, now: number): boolean {
   return now < challenge.expiresAt && challenge.attempts < CHALLENGE_ATTEMPTS;
 }
 
-/** Those that can still be answered, and how many of unrecognised browsers were left without a right answer. */
-export function dropDead(challenges: Challenge[], now: number): { live: Challenge[]; abandoned: number } {
+/** Those that can still be answered, and those of unrecognised browsers that were left without a right answer. */
+export function dropDead(challenges: Challenge[], now: number): { live: Challenge[]; abandoned: Challenge[] } {
   const live = challenges.filter((challenge) => isLive(challenge, now));
-  return { live, abandoned: countUnrecognised(challenges) - countUnrecognised(live) };
+  return { live, abandoned: ofUnrecognised(challenges.filter((challenge) => !live.includes(challenge))) };
 }
 
 /**
  * Adds a challenge and drops what it pushes out: the oldest sign-ins of the same pot beyond its limit, or an earlier
  * one of the same session and purpose. A new challenge pushes out only its own kind.
  */
-export function addChallenge(live: Challenge[], added: Challenge): { challenges: Challenge[]; abandoned: number } {
+export function addChallenge(live: Challenge[], added: Challenge): { challenges: Challenge[]; abandoned: Challenge[] } {
   const sameKind = live.filter(
     ({ purpose, sessionId, pot }) => purpose === added.purpose && sessionId === added.sessionId && pot === added.pot,
   );
   const pushedOut = new Set(sameKind.slice(0, Math.max(0, sameKind.length - limitOf(added) + 1)));
   const challenges = [...live.filter((challenge) => !pushedOut.has(challenge)), added];
-  return { challenges, abandoned: countUnrecognised([...pushedOut]) };
+  return { challenges, abandoned: ofUnrecognised([...pushedOut]) };
 }
 
 function limitOf({ pot }: Challenge): number {
   return pot === "unrecognised" ? LIVE_CHALLENGES : LIVE_CHALLENGES_OF_OWNER;
 }
 
-function countUnrecognised(challenges: Challenge[]): number {
-  return challenges.filter(({ pot }) => pot === "unrecognised").length;
+function ofUnrecognised(challenges: Challenge[]): Challenge[] {
+  return challenges.filter(({ pot }) => pot === "unrecognised");
 }

@@ -3,6 +3,7 @@ import type { KeyRing } from "../keys/key-ring.ts";
 import type { ProvenFactor } from "../tokens/proof.ts";
 import type { Guard } from "./account-store.ts";
 import type { ReservedAnswer } from "./attempts.ts";
+import { spendKeptCode } from "./email-undo.ts";
 import type { Factor } from "./factors.ts";
 import { type Passkey, provenBy, takeSignCount } from "./passkeys.ts";
 import { digestFor, spendCode } from "./recovery-codes.ts";
@@ -26,6 +27,9 @@ export type Evidence =
   | { method: "totp"; matches: MatchedSteps }
   | { method: "recovery_code"; digest: string | undefined }
   | { method: "passkey"; passkeyId?: string; assertion?: Assertion | undefined };
+
+/** What an answer has proven, and by which factor if it was not a recovery code. */
+export type Proven = ProvenFactor & { factorId?: string };
 
 /** Why an answer proves nothing. */
 export type Unproven = "wrong_code" | "replayed_code" | "wrong_recovery_code" | "wrong_assertion" | "sign_count_fell";
@@ -64,7 +68,7 @@ export function prove(
   usable: Factor[],
   evidence: Evidence,
   now: number,
-): ProvenFactor | { unproven: Unproven } {
+): Proven | { unproven: Unproven } {
   switch (evidence.method) {
     case "totp":
       return proveTotp(guard, usable, evidence.matches, now);
@@ -72,13 +76,14 @@ export function prove(
       const left = spendCode(guard.recoveryCodes, evidence.digest);
       if (!left) return { unproven: "wrong_recovery_code" };
       guard.recoveryCodes = left;
+      spendKeptCode(guard, evidence.digest);
       return { method: "recovery_code" };
     }
     case "passkey": {
       const passkey = usable.find(({ id }) => id === evidence.passkeyId);
       if (passkey?.kind !== "passkey" || !evidence.assertion) return { unproven: "wrong_assertion" };
       if (!takeSignCount(guard, passkey, evidence.assertion, now)) return { unproven: "sign_count_fell" };
-      return provenBy(passkey, evidence.assertion);
+      return { ...provenBy(passkey, evidence.assertion), factorId: passkey.id };
     }
   }
 }
@@ -93,10 +98,10 @@ function proveTotp(
   usable: Factor[],
   matches: MatchedSteps,
   now: number,
-): ProvenFactor | { unproven: Unproven } {
+): Proven | { unproven: Unproven } {
   const ofUsable = matches.filter(({ factorId }) => usable.some(({ id }) => id === factorId));
   const proven = provenStep(ofUsable, (factorId) => guard.accepted[factorId]?.step);
   if (!proven) return { unproven: matches.some(({ steps }) => steps.length > 0) ? "replayed_code" : "wrong_code" };
   guard.accepted[proven.factorId] = { step: proven.step, at: now };
-  return { method: "totp" };
+  return { method: "totp", factorId: proven.factorId };
 }

@@ -2,8 +2,9 @@ import { isRefusal, type Refusal } from "../refusal.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import { endAllBut } from "./activation.ts";
 import { dropPotsOfForgotten, liveSession } from "./admission.ts";
+import { takeAway } from "./email-undo.ts";
 import { unmetBy } from "./enrolment-owners.ts";
-import { activeFactors, type Factor, type FactorView, viewOf } from "./factors.ts";
+import { activeFactors, confirmedFactors, type Factor, type FactorView, viewOf } from "./factors.ts";
 import type { SecondFactorPolicy } from "./methods.ts";
 import type { RecoveryCodeSet } from "./recovery-codes.ts";
 import type { PresentedProof, SensitiveAction } from "./requirements.ts";
@@ -32,7 +33,7 @@ export function renameFactor(
   const guard = store.guard();
   const session = liveSession(store, guard, sessionId, now);
   if ("refused" in session) return session;
-  const factor = activeFactors(store).find(({ id }) => id === factorId);
+  const factor = confirmedFactors(store).find(({ id }) => id === factorId);
   if (!factor) return { refused: "unknown_factor" };
   const renamed: Factor = { ...factor, label };
   store.saveFactor(renamed);
@@ -50,13 +51,13 @@ export function removeFactor(
   const guard = store.guard();
   const session = mayDo(store, guard, "remove_factor", bearer, now);
   if (isRefusal(session)) return session;
-  const active = activeFactors(store);
-  const factor = active.find(({ id }) => id === factorId);
+  const factor = confirmedFactors(store).find(({ id }) => id === factorId);
   if (!factor) return { refused: "unknown_factor" };
+  const active = activeFactors(store);
   const counting = secondFactor === "passkey" ? active.filter(({ kind }) => kind === "passkey") : active;
-  const isLast = active.length === 1 || (counting.length === 1 && counting[0] === factor);
+  const isLast = !factor.suspended && (active.length === 1 || (counting.length === 1 && counting[0]?.id === factor.id));
   if (isLast) return { refused: "last_factor" };
-  return remove(store, guard, session, [factor]);
+  return remove(store, guard, session, [factor], now);
 }
 
 /** Removes every factor and the recovery codes with them. Not where a second factor is demanded. */
@@ -71,7 +72,7 @@ export function turnOffSecondFactor(
   if (isRefusal(session)) return session;
   if (secondFactor !== "optional") return { refused: "second_factor_required" };
   guard.recoveryCodes = { keyId: 0, digests: [] };
-  return remove(store, guard, session, activeFactors(store));
+  return remove(store, guard, session, confirmedFactors(store), now);
 }
 
 /** Puts a new set of recovery codes in the place of the old one, whose codes are dead from now on. */
@@ -109,7 +110,8 @@ export function forgetBrowser(
   return { kind: "forgotten" };
 }
 
-function mayDo(
+/** The living session of a bearer, if it may do this now. */
+export function mayDo(
   store: AccountStore,
   guard: Guard,
   action: SensitiveAction,
@@ -121,18 +123,9 @@ function mayDo(
   return unmetBy(store, guard, action, bearer, session, now) ?? session;
 }
 
-function remove(store: AccountStore, guard: Guard, { id }: Session, factors: Factor[]): RemovedFactors {
-  for (const factor of factors) {
-    store.deleteFactor(factor.id);
-    delete guard.accepted[factor.id];
-    delete guard.counters[factor.id];
-  }
+function remove(store: AccountStore, guard: Guard, { id }: Session, factors: Factor[], now: number): RemovedFactors {
+  const credentialIds = takeAway(store, guard, factors, now);
   endAllBut(store, guard, id);
   store.saveGuard(guard);
-  const passkeys = factors.filter((factor) => factor.kind === "passkey");
-  return {
-    kind: "removed",
-    factors: factors.map((factor) => viewOf(factor, guard)),
-    credentialIds: passkeys.map(({ credential }) => credential.id),
-  };
+  return { kind: "removed", factors: factors.map((factor) => viewOf(factor, guard)), credentialIds };
 }

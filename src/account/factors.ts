@@ -13,11 +13,23 @@ export interface FactorView {
   label: string;
   createdAt: number;
   lastUsedAt?: number;
+  /** Does not count until another one has been proven. */
+  suspended?: true;
 }
 
-/** The factors that count, without those that wait for their first code. */
-export function activeFactors(store: AccountStore): Factor[] {
+/** The factors of the account, without those that wait for their first code. */
+export function confirmedFactors(store: AccountStore): Factor[] {
   return store.factors().filter((factor) => factor.kind === "passkey" || !factor.pending);
+}
+
+/** Those of them that count. */
+export function activeFactors(store: AccountStore): Factor[] {
+  return confirmedFactors(store).filter(({ suspended }) => !suspended);
+}
+
+/** Whether two passkeys are the same one. */
+export function hasCredential(one: Factor, other: Factor): boolean {
+  return one.kind === "passkey" && other.kind === "passkey" && one.credential.id === other.credential.id;
 }
 
 /** The active authenticator apps. */
@@ -25,7 +37,12 @@ export function activeTotpFactors(store: AccountStore): TotpFactor[] {
   return activeFactors(store).filter((factor) => factor.kind === "totp");
 }
 
-/** The passkeys. */
+/** The passkeys, those included that do not count now. */
+export function allPasskeysOf(store: AccountStore): Passkey[] {
+  return confirmedFactors(store).filter((factor) => factor.kind === "passkey");
+}
+
+/** The passkeys that count. */
 export function passkeysOf(store: AccountStore): Passkey[] {
   return activeFactors(store).filter((factor) => factor.kind === "passkey");
 }
@@ -54,7 +71,14 @@ export function hasSecondFactor(store: AccountStore, guard: Guard): boolean {
 }
 
 /** A factor for its owner's list. */
-export function viewOf({ id, kind, label, createdAt }: Factor, { accepted, counters }: Guard): FactorView {
+export function viewOf({ id, kind, label, createdAt, suspended }: Factor, { accepted, counters }: Guard): FactorView {
   const lastUsedAt = (kind === "totp" ? accepted[id] : counters[id])?.at;
-  return { id, kind, label, createdAt, ...(lastUsedAt === undefined ? {} : { lastUsedAt }) };
+  return {
+    id,
+    kind,
+    label,
+    createdAt,
+    ...(lastUsedAt === undefined ? {} : { lastUsedAt }),
+    ...(suspended ? { suspended } : {}),
+  };
 }

@@ -1,7 +1,6 @@
 import type { Refusal } from "../refusal.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import {
-  admit,
   type ChallengeGrant,
   type EnrolmentRequired,
   openChallenge,
@@ -13,11 +12,11 @@ import {
 } from "./admission.ts";
 import { type BrowserClaim, recognise, trustedBrowser } from "./browsers.ts";
 import type { SignInTerms } from "./challenges.ts";
+import { admitVerdict, type Verdict } from "./changes.ts";
 import { openEnrolment } from "./enrolment-owners.ts";
 import { standingOf } from "./factors.ts";
-import { judge, methodsFor } from "./methods.ts";
+import { judge, methodsFor, type SecondFactorPolicy } from "./methods.ts";
 import { isProofMode } from "./proof-mode.ts";
-import type { Floor } from "./sessions.ts";
 
 /** Who knocks after a right password. */
 export interface Knock extends BrowserClaim {
@@ -31,14 +30,15 @@ const NEVER_TRUSTED_ROLE = "admin";
 /** A right password was shown. What it opens is `judge`'s to say; here it is opened. */
 export function openFirstDoor(
   store: AccountStore,
-  verdict: Floor,
-  terms: SignInTerms,
+  verdict: Verdict,
+  askedTerms: SignInTerms,
   knock: Knock,
   now: number,
 ): SessionGrant | ChallengeGrant | EnrolmentRequired | Refusal {
   const guard = store.guard();
-  const refusal = admit(guard, verdict);
-  if (refusal) return refusal;
+  // A password that is about to be replaced is as wrong as any other.
+  if (admitVerdict(store, guard, verdict, now)) return { refused: "verdict_overtaken" };
+  const terms = { ...askedTerms, secondFactor: demandOf(guard, askedTerms.secondFactor) };
   guard.roles = terms.roles;
   const factors = { pwd: Math.floor(now / 1000) };
   const trusted = mayBeTrusted(terms) ? trustedBrowser(guard, knock, now) : undefined;
@@ -46,16 +46,22 @@ export function openFirstDoor(
     case "challenge":
       return openSignInChallenge(store, guard, terms, knock, now);
     case "enrolment":
+      // Who could answer no challenge could not show who he is either.
+      if (mustProveMailbox(guard, knock)) return { refused: "mailbox_unproven" };
       return requireEnrolment(store, guard, factors, terms, now);
     case "session": {
       // Trust is not a proof: what is held against strangers is still held against them.
       const remember = trusted ? recogniseFromNowOn : rememberSignIn;
-      const browser = remember(guard, knock, terms, now);
+      const seen = remember(guard, knock, terms, now);
       store.saveGuard(guard);
-      const grant = openSession(store, guard, factors, terms, now, trusted?.id);
-      return browser ? { ...grant, browser } : grant;
+      return { ...openSession(store, guard, factors, terms, now, trusted?.id), ...seen };
     }
   }
+}
+
+/** Who has lost every factor adds one first, even where others need none. */
+function demandOf({ life }: Guard, asked: SecondFactorPolicy): SecondFactorPolicy {
+  return life.mustEnrol && asked === "optional" ? "required" : asked;
 }
 
 /** Whether this person can be told that a browser will not be asked. */
@@ -77,7 +83,11 @@ export function requireEnrolment(
   return { kind: "enrolment", enrolmentId: id, methods, expiresAt };
 }
 
-/** In proof mode an unrecognised browser gets no challenge before the mailbox is proven. */
+/** In proof mode an unrecognised browser gets nothing before the mailbox is proven. */
+function mustProveMailbox({ browsers, streaks }: Guard, knock: Knock): boolean {
+  return isProofMode(streaks) && !knock.isProven && recognise(browsers, knock) === undefined;
+}
+
 function openSignInChallenge(
   store: AccountStore,
   guard: Guard,
@@ -85,13 +95,13 @@ function openSignInChallenge(
   knock: Knock,
   now: number,
 ): ChallengeGrant | Refusal {
-  const pot = recognise(guard.browsers, knock)?.id ?? (knock.isProven ? "proven" : "unrecognised");
-  sweepChallenges(guard, now);
-  if (pot === "unrecognised" && isProofMode(guard.streaks)) {
+  const swept = sweepChallenges(guard, now);
+  if (mustProveMailbox(guard, knock)) {
     store.saveGuard(guard);
     return { refused: "mailbox_unproven" };
   }
+  const pot = recognise(guard.browsers, knock)?.id ?? (knock.isProven ? "proven" : "unrecognised");
   const factors = { pwd: Math.floor(now / 1000) };
   const methods = methodsFor(terms.secondFactor, standingOf(store, guard));
-  return openChallenge(store, guard, { purpose: "login", pot, methods, factors, terms }, now);
+  return openChallenge(store, guard, { purpose: "login", pot, methods, factors, terms }, now, swept);
 }

@@ -6,7 +6,7 @@ import { type Activated, activate } from "./activation.ts";
 import type { BrowserClaim } from "./browsers.ts";
 import { newWebAuthnChallenge } from "./challenges.ts";
 import { type Bearer, enrollingOwner, ownerOf } from "./enrolment-owners.ts";
-import { passkeysOf } from "./factors.ts";
+import { allPasskeysOf } from "./factors.ts";
 import { type Passkey, provenBy } from "./passkeys.ts";
 import type { NewRecoveryCodes } from "./recovery-codes.ts";
 
@@ -22,7 +22,7 @@ export function startRegistration(store: AccountStore, bearer: Bearer, now: numb
   const guard = store.guard();
   const owner = enrollingOwner(store, guard, bearer, now);
   if (isRefusal(owner)) return owner;
-  const passkeys = passkeysOf(store);
+  const passkeys = allPasskeysOf(store);
   if (passkeys.length >= PASSKEYS_PER_ACCOUNT) return { refused: "factor_limit" };
   const challenge = newWebAuthnChallenge();
   guard.registration = { ownerId: owner.id, challenge, until: now + PASSKEY_REGISTRATION_TTL_MS };
@@ -53,7 +53,7 @@ export function addPasskey(
   const guard = store.guard();
   const owner = ownerOf(store, guard, bearer, now);
   if (isRefusal(owner)) return owner;
-  const passkeys = passkeysOf(store);
+  const passkeys = allPasskeysOf(store);
   if (passkeys.some((passkey) => passkey.credential.id === credential.id)) return { refused: "credential_known" };
   if (passkeys.length >= PASSKEYS_PER_ACCOUNT) return { refused: "factor_limit" };
   const factor: Passkey = { kind: "passkey", id: crypto.randomUUID(), label, credential, createdAt: now };

@@ -1,15 +1,19 @@
 import { verifyAssertion } from "../factors/passkey.ts";
+import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { PasskeyChallenge } from "../tokens/passkey-challenge.ts";
 import { withProven } from "../tokens/proof.ts";
-import type { AccountStore } from "./account-store.ts";
+import type { AccountStore, Guard } from "./account-store.ts";
 import { admit, openSession, rememberSignIn, type SessionGrant } from "./admission.ts";
 import type { BrowserClaim } from "./browsers.ts";
 import type { SignInTerms } from "./challenges.ts";
+import { wakeSuspended } from "./email-undo.ts";
 import { type GivenAssertion, passkeyNamed } from "./evidence.ts";
 import { passkeysOf, standingOf } from "./factors.ts";
 import { judge } from "./methods.ts";
 import { provenBy, takeSignCount } from "./passkeys.ts";
+import { endRecoveryByProof } from "./recovery.ts";
+import { warnOnce } from "./warnings.ts";
 
 /** A sign-in by passkey alone. Challenge and user handle have proven themselves before the object woke. */
 export interface PasskeySignIn extends GivenAssertion {
@@ -43,16 +47,27 @@ export async function signInWithPasskey(
   if (spent.some(({ id }) => id === challenge.id)) return { refused: "assertion_replayed" };
   // A passkey that never verified its user beside another factor may have been handed on (WebAuthn §7.2, last step).
   if (!passkey.credential.userVerified) return { refused: "user_verification_unproven" };
+  // Only the directory knows what has become of it, and it is not asked here.
+  if (guard.life.prepared) return { refused: "change_under_way", retryAfterSeconds: UNAVAILABLE_RETRY_AFTER_SECONDS };
+  if (guard.life.deletion) return { refused: "wrong_assertion" };
   const overtaken = admit(guard, { passwordVersion: guard.passwordVersion, epoch });
   if (overtaken) return overtaken;
-  if (!takeSignCount(guard, passkey, assertion, now)) return { refused: "sign_count_fell" };
+  if (!takeSignCount(guard, passkey, assertion, now)) return refuseCopy(store, guard, now);
   guard.spentChallenges = [...spent, challenge];
+  endRecoveryByProof(guard);
+  wakeSuspended(store, passkey.id);
   const factors = withProven({}, provenBy(passkey, assertion), now);
   const complete = { ...terms, roles: guard.roles };
   const admission = judge(terms.secondFactor, standingOf(store, guard), factors);
   if (admission !== "session") throw new Error(`a passkey that verified its user led to "${admission}"`);
-  const browser = rememberSignIn(guard, claim, complete, now);
+  const seen = rememberSignIn(guard, claim, complete, now);
   store.saveGuard(guard);
-  const grant = openSession(store, guard, factors, complete, now);
-  return browser ? { ...grant, browser } : grant;
+  return { ...openSession(store, guard, factors, complete, now), ...seen };
+}
+
+/** There is a copy of this passkey: nothing was opened, and its owner has to hear of it. */
+function refuseCopy(store: AccountStore, guard: Guard, now: number): Refusal {
+  const warning = warnOnce(guard, "sign_count_fell", now);
+  if (warning) store.saveGuard(guard);
+  return { refused: "sign_count_fell", ...(warning ? { warning } : {}) };
 }

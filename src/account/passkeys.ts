@@ -12,6 +12,8 @@ export interface Passkey {
   createdAt: number;
   /** The session that enrolled it after a recovery code had opened that session. */
   enrolledAfterRecoveryBy?: string;
+  /** Added under an address that was taken back: it does not count until an older factor is proven. */
+  suspended?: true;
 }
 
 /**

@@ -22,6 +22,11 @@ export function isProofMode({ failures, abandoned }: Streaks): boolean {
   return failures >= PROOF_MODE_FAILURES || abandoned >= PROOF_MODE_ABANDONED;
 }
 
+/** The streaks of an account whose factors are gone: its password alone must not be what adds the next one. */
+export function demandingProof(streaks: Streaks): Streaks {
+  return { ...streaks, abandoned: Math.max(streaks.abandoned, PROOF_MODE_ABANDONED) };
+}
+
 /**
  * The streaks after one more sign-in attempt, counted before it is judged. A recognised browser has its pot and is held
  * against nobody else: whoever sits at one could otherwise close the way of an owner who comes from elsewhere.

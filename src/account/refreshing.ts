@@ -38,7 +38,8 @@ export function refreshSession(
   const presentation = judgeGeneration(session, generation, now);
   if (presentation === "lost" || presentation === "reused" || presentation === "from_the_future") {
     endSession(store, guard, sessionId);
-    return { refused: presentation === "lost" ? "refresh_token_lost" : "refresh_token_reused" };
+    // One from the future is of a time before a restore, and nobody's theft.
+    return { refused: presentation === "reused" ? "refresh_token_reused" : "refresh_token_lost" };
   }
   const overtaken = admit(guard, { passwordVersion: session.passwordVersion, epoch });
   if (overtaken) return overtaken;

@@ -16,6 +16,10 @@ export const REQUIREMENTS = {
   turn_off_second_factor: "fresh",
   replace_recovery_codes: "fresh",
   forget_browser: "fresh_or_password",
+  change_password: "fresh_or_password",
+  change_email: "fresh_or_password",
+  delete_account: "fresh_or_password",
+  export_account: "fresh_or_password",
 } as const satisfies Record<string, Requirement>;
 
 export type SensitiveAction = keyof typeof REQUIREMENTS;

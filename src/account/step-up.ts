@@ -1,9 +1,8 @@
-import { SESSION_POT } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import { describeProof } from "../tokens/proof.ts";
 import type { AccountStore } from "./account-store.ts";
 import { type AccessGrant, type ChallengeGrant, endSession, liveSession, openChallenge } from "./admission.ts";
-import { endByEmptyPot, takeFromPot } from "./attempts.ts";
+import { endIfPotIsEmpty, takeFromPot } from "./attempts.ts";
 import { standingOf } from "./factors.ts";
 import { judge, methodsOfSession, type SecondFactorPolicy } from "./methods.ts";
 import type { Session } from "./sessions.ts";
@@ -62,7 +61,7 @@ export function settlePasswordStepUp(
   const session = liveSession(store, guard, sessionId, now);
   if ("refused" in session) return session;
   if (!verdict.right) {
-    if ((guard.pots[sessionId] ?? 0) >= SESSION_POT) endByEmptyPot(store, guard, sessionId);
+    endIfPotIsEmpty(store, guard, sessionId);
     return { refused: "wrong_step_up_password" };
   }
   const canProveMore = methodsOfSession(secondFactor, standingOf(store, guard, sessionId), session.factors).length > 0;

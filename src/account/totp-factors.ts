@@ -15,6 +15,8 @@ export interface TotpFactor {
   pending?: { ownerId: string; until: number; attempts: number };
   /** The session that enrolled it after a recovery code had opened that session. */
   enrolledAfterRecoveryBy?: string;
+  /** Added under an address that was taken back: it does not count until an older factor is proven. */
+  suspended?: true;
 }
 
 /** The steps of each factor that a code matched. */

@@ -1,6 +1,9 @@
+import { isRefusal, type Refusal } from "../refusal.ts";
 import type { AccountStore } from "./account-store.ts";
 import { type BrowserClaim, isTrusted, recognise } from "./browsers.ts";
-import { activeFactors, type FactorView, viewOf } from "./factors.ts";
+import { mayDo, type SessionBearer } from "./factor-changes.ts";
+import { confirmedFactors, type FactorView, viewOf } from "./factors.ts";
+import { runningRecovery } from "./recovery.ts";
 import { isAlive } from "./sessions.ts";
 
 /** A session as its owner sees it. Times in epoch milliseconds. */
@@ -27,6 +30,32 @@ export interface BrowserView {
 export interface FactorList {
   factors: FactorView[];
   recoveryCodesRemaining: number;
+}
+
+/** Everything that an account object knows of its account and may tell. */
+export interface AccountCopy extends FactorList {
+  sessions: SessionView[];
+  browsers: BrowserView[];
+  recovery?: { finishAfter: number };
+}
+
+/** What the account knows, for its owner to take along. */
+export function copyOf(
+  store: AccountStore,
+  bearer: SessionBearer,
+  claim: BrowserClaim,
+  now: number,
+): AccountCopy | Refusal {
+  const guard = store.guard();
+  const session = mayDo(store, guard, "export_account", bearer, now);
+  if (isRefusal(session)) return session;
+  const running = runningRecovery(guard, now);
+  return {
+    ...factorList(store),
+    sessions: sessionViews(store, session.id, now),
+    browsers: browserViews(store, claim, now),
+    ...(running ? { recovery: { finishAfter: running.finishAfter } } : {}),
+  };
 }
 
 /** The living sessions, oldest first. */
@@ -57,9 +86,9 @@ export function browserViews(store: AccountStore, claim: BrowserClaim, now: numb
   });
 }
 
-/** The active factors, oldest first, and the number of unused recovery codes. */
+/** The factors, oldest first, and the number of unused recovery codes. */
 export function factorList(store: AccountStore): FactorList {
   const guard = store.guard();
-  const factors = activeFactors(store).map((factor) => viewOf(factor, guard));
+  const factors = confirmedFactors(store).map((factor) => viewOf(factor, guard));
   return { factors, recoveryCodesRemaining: guard.recoveryCodes.digests.length };
 }

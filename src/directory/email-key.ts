@@ -1,4 +1,5 @@
 import { EMAIL_LOCAL_PART_MAX_LENGTH, EMAIL_MAX_LENGTH } from "../policy.ts";
+import { isCanonicalLabel } from "./a-label.ts";
 
 /** RFC 5322 §3.2.3 dot-atom, ASCII only: an address outside it is more often an attack than a mailbox. */
 const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
@@ -28,14 +29,21 @@ function domainKey(domain: string): string | undefined {
   // Other full stops than the ASCII one would become separators.
   if (labels.length !== domain.split(".").length) return undefined;
   const topLevel = labels.at(-1) ?? "";
-  const wellFormed = labels.length > 1 && labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(topLevel);
-  return wellFormed ? hostname : undefined;
+  const wellFormed = labels.every((label) => LABEL.test(label) && isCanonicalLabel(label));
+  return wellFormed && labels.length > 1 && !/^\d+$/.test(topLevel) ? hostname : undefined;
 }
 
-/** What UTS #46 would fold, compose or drop: then two different texts would name one domain. */
+/**
+ * Sharp s and final sigma: IDNA2003, which mail programs still use, makes `ss` and another sigma of them, IDNA2008
+ * keeps them (UTS #46 §2.3). So mail might go to somebody else's domain. Their A-label says which one is meant.
+ */
+const DEVIATIONS = /[\u00df\u03c2]/;
+
+/** What UTS #46 would fold, compose or drop, in any version: then two different texts would name one domain. */
 function changedByMapping(domain: string): boolean {
   return (
     domain !== domain.normalize("NFKC").toLowerCase() ||
+    DEVIATIONS.test(domain) ||
     /\p{Default_Ignorable_Code_Point}|[^\w.\-\P{ASCII}]/u.test(domain)
   );
 }

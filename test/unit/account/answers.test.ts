@@ -182,7 +182,9 @@ describe("a wrong answer", () => {
     ["an assertion of what is no passkey", { ...assertion(), passkeyId: "t1" }, "wrong_assertion"],
     ["an assertion whose count did not rise", assertion(3), "sign_count_fell"],
   ] as [string, Evidence, string][])("opens nothing and costs one attempt: %s", (_, evidence, refused) => {
-    const guard = { accepted: { t1: { step: 10, at: 1 } }, counters: { p1: { signCount: 3, at: 1 } } };
+    const kept = { accepted: { t1: { step: 10, at: 1 } }, counters: { p1: { signCount: 3, at: 1 } } };
+    // A copied passkey has been told today.
+    const guard = { ...kept, warned: { sign_count_fell: NOW } };
     const store = accountWith({}, { guard });
     expect(answer(store, evidence)).toEqual({ refused, attemptsRemaining: 4 });
     expect(store.sessions()).toHaveLength(1);

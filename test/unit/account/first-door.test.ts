@@ -17,6 +17,7 @@ import {
 import { type StoredAccount, storeWith } from "../support/memory-store.ts";
 
 const FLOOR = { passwordVersion: 1, epoch: 1 };
+const VERDICT = { ...FLOOR, readAfter: NOW };
 const CODES = { keyId: 1, digests: ["d1"] };
 const TERMS_OF_TRUST = claim().trustTerms;
 
@@ -30,7 +31,7 @@ function knock(
   const store = storeWith(account);
   const terms = { ...TERMS, secondFactor: policy, roles };
   const trustTerms = { ...claim().trustTerms, secondFactor: policy };
-  const opened = openFirstDoor(store, FLOOR, terms, { ...claim({ trustTerms }), isProven: false, ...who }, NOW);
+  const opened = openFirstDoor(store, VERDICT, terms, { ...claim({ trustTerms }), isProven: false, ...who }, NOW);
   return { store, opened };
 }
 
@@ -142,7 +143,7 @@ describe("proof mode", () => {
     expect(opened).toEqual({ refused: "mailbox_unproven" });
     expect(store.guard().streaks.abandoned).toBe(5);
     // A second knock counts nothing twice.
-    openFirstDoor(store, FLOOR, TERMS, { ...claim(), isProven: false }, NOW);
+    openFirstDoor(store, VERDICT, TERMS, { ...claim(), isProven: false }, NOW);
     expect(store.guard().streaks.abandoned).toBe(5);
   });
 

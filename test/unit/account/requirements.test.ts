@@ -13,7 +13,14 @@ const JUST_NOW = NOW / 1000 - 10;
 const OLD = NOW / 1000 - 301;
 const ACTIONS = Object.keys(REQUIREMENTS) as SensitiveAction[];
 const ADD: SensitiveAction[] = ["enrol_factor"];
-const BROWSERS: SensitiveAction[] = ["forget_browser"];
+/** What a password is enough for where there is no factor. */
+const OWN: SensitiveAction[] = [
+  "forget_browser",
+  "change_password",
+  "change_email",
+  "delete_account",
+  "export_account",
+];
 const GUARDED = { hasSecondFactor: true };
 const PLAIN = { hasSecondFactor: false };
 
@@ -40,16 +47,11 @@ const TABLE: [session: string, proof: Proof, context: RequirementContext, allowe
   ["a new code and nothing else", { otp: JUST_NOW }, GUARDED, []],
   ["a new passkey alone, its user not verified", { swk: JUST_NOW }, GUARDED, []],
 
-  ["a new password where there is no factor", { pwd: JUST_NOW }, PLAIN, [...ADD, ...BROWSERS]],
+  ["a new password where there is no factor", { pwd: JUST_NOW }, PLAIN, [...ADD, ...OWN]],
   ["an old password where there is no factor", { pwd: OLD }, PLAIN, []],
   ["password and code, both new, where the factor has just gone", { pwd: OLD, otp: JUST_NOW }, PLAIN, ACTIONS],
   ["password and code, both old, where the factor has gone", { pwd: OLD, otp: OLD }, PLAIN, []],
-  [
-    "a new password beside an old code of a factor that has gone",
-    { pwd: JUST_NOW, otp: OLD },
-    PLAIN,
-    [...ADD, ...BROWSERS],
-  ],
+  ["a new password beside an old code of a factor that has gone", { pwd: JUST_NOW, otp: OLD }, PLAIN, [...ADD, ...OWN]],
 
   ["a recovery code, both new", { pwd: JUST_NOW, recovery_code: JUST_NOW }, GUARDED, []],
   ["a recovery code instead of a passkey alone", { recovery_code: JUST_NOW }, GUARDED, []],
@@ -109,7 +111,7 @@ describe("a sensitive action", () => {
   const bounds: [SensitiveAction, Proof, RequirementContext][] = [
     ...ACTIONS.map((action): [SensitiveAction, Proof, RequirementContext] => [action, { pwd: 1, otp: 0 }, GUARDED]),
     ["enrol_factor", { pwd: 0 }, PLAIN],
-    ["forget_browser", { pwd: 0 }, PLAIN],
+    ...OWN.map((action): [SensitiveAction, Proof, RequirementContext] => [action, { pwd: 0 }, PLAIN]),
     ["enrol_factor", { pwd: 0, recovery_code: 0 }, { ...GUARDED, passwordAgainAt: NOW / 1000 }],
   ];
 

@@ -6,7 +6,7 @@ import { browser, claim, NOW, session, TERMS, totpFactor, trust } from "../suppo
 import { storeWith } from "../support/memory-store.ts";
 
 const trusting = browser({ trust: trust() });
-const FLOOR = { passwordVersion: 1, epoch: 1 };
+const VERDICT = { passwordVersion: 1, epoch: 1, readAfter: NOW };
 
 it("a session that a trusted browser opened and that guesses too often takes the trust with it", () => {
   const store = storeWith({
@@ -23,7 +23,7 @@ it("a sign-in by trust forgives nothing that is held against strangers", () => {
   const streaks = { failures: 10, abandoned: 2, byMethod: { totp: 40 } };
   const store = storeWith({ factors: [totpFactor()], guard: { browsers: [trusting], streaks } });
   const knock = { ...claim({ trustIds: ["trust-1"], recognisedIds: ["b1"] }), isProven: false };
-  expect(openFirstDoor(store, FLOOR, TERMS, knock, NOW)).toMatchObject({ kind: "session" });
+  expect(openFirstDoor(store, VERDICT, TERMS, knock, NOW)).toMatchObject({ kind: "session" });
   expect(store.guard().streaks).toEqual(streaks);
 });
 

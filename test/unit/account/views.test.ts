@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hasSecondFactor, standingOf, usableFactors } from "../../../src/account/factors.ts";
-import { browserViews, factorList, sessionViews } from "../../../src/account/views.ts";
+import { browserViews, copyOf, factorList, sessionViews } from "../../../src/account/views.ts";
 import {
   browser,
   claim,
@@ -12,6 +12,7 @@ import {
   totpFactor,
   trust,
 } from "../support/account-samples.ts";
+import { busyAccount, FRESH } from "../support/changing.ts";
 import { storeWith } from "../support/memory-store.ts";
 
 const DAY = 86_400_000;
@@ -148,5 +149,41 @@ describe("what an account can answer with", () => {
     const store = storeWith();
     store.saveFactor(old as ReturnType<typeof totpFactor>);
     expect(standingOf(store, store.guard()).totp).toBe(1);
+  });
+});
+
+describe("what the owner takes along", () => {
+  const copy = (bearer: Partial<typeof FRESH> = {}, now = NOW) => {
+    const asleep = passkey({ id: "p2", createdAt: NOW + 1, suspended: true }, { id: "BAUG" });
+    const factors = [totpFactor({ sealedSecret: "sealed" }), asleep, pendingFactor("s1")];
+    const store = busyAccount({ factors });
+    return copyOf(store, { ...FRESH, ...bearer }, claim({ recognisedIds: ["b1"] }), now);
+  };
+
+  it("is everything that is there, each as its own list shows it", () => {
+    const copied = copy();
+    expect(copied).toMatchObject({
+      factors: [{ id: "t1" }, { id: "p2", suspended: true }],
+      recoveryCodesRemaining: 2,
+      sessions: [
+        { id: "s1", current: true },
+        { id: "s2", current: false },
+      ],
+      browsers: [{ id: "b1", current: true, trustedUntil: expect.any(Number) }],
+    });
+    expect(copied).not.toHaveProperty("recovery");
+  });
+
+  it("has nothing that opens anything: no secret, no key, no digest, no name of a trust", () => {
+    const text = JSON.stringify(copy());
+    for (const secret of ["sealed", "BAUG", "publicKey", "d1", "trust-1", "secretDigest", "digest-1", "waiting"]) {
+      expect(text).not.toContain(secret);
+    }
+  });
+
+  it("is for who has proven himself a moment ago", () => {
+    expect(copy({}, NOW + 300_000)).toMatchObject({ refused: "proof_too_old" });
+    expect(copy({ acr: "aal1", factors: { pwd: NOW / 1000 } })).toMatchObject({ refused: "proof_too_old" });
+    expect(copy({ sessionId: "s9" })).toEqual({ refused: "session_ended" });
   });
 });

@@ -83,5 +83,13 @@ export function trust(changes: Partial<Trust> = {}): Trust {
 /** What a browser without any cookie says of itself, where trust may last thirty days. */
 export function claim(changes: Partial<BrowserClaim> = {}): BrowserClaim {
   const trustTerms = { trustForMs: 30 * DAY, secondFactor: "optional" } as const;
-  return { isBrowser: true, recognisedIds: [], trustIds: [], userAgent: "test", trustTerms, ...changes };
+  return {
+    isBrowser: true,
+    recognisedIds: [],
+    trustIds: [],
+    userAgent: "test",
+    network: "home",
+    trustTerms,
+    ...changes,
+  };
 }
