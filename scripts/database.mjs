@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { hidden, root, runWrangler } from "./wrangler.mjs";
 
 /** State of `npm run dev`. */
-const STATE = join(hidden, "state");
+export const STATE = join(hidden, "state");
 
 // Inside the state, so that deleting the state forgets the stamp with it.
 const STAMP = join(STATE, "migrations.sha256");

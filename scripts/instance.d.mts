@@ -8,6 +8,8 @@ export interface InstanceOptions {
   rootSecret?: string | null;
   /** Further settings, e.g. `{ PROFILE: "…" }`; they go before everything else that sets them. */
   vars?: Record<string, string>;
+  /** Further arguments of `wrangler dev`. */
+  args?: readonly string[];
   /** ISSUER, when it shall not be the address. */
   issuer?: string;
 }

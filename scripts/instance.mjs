@@ -59,6 +59,7 @@ export async function startInstance(options = {}) {
       // A file without lines: it keeps wrangler from reading .dev.vars, and ROOT_SECRET off its command line.
       ...["--env-file", devNull, "--persist-to", state, "--define", "DEVELOPMENT_MAILBOX:true"],
       ...settings({ ISSUER: options.issuer ?? url, ...options.vars }),
+      ...(options.args ?? []),
     ],
     environment: environmentOf(folder, rootSecret),
     folder,

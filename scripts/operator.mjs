@@ -1,0 +1,130 @@
+// What operators ask of the service, from the command line. `npm run operator` lists the commands.
+import { userInfo } from "node:os";
+import { parseArgs } from "node:util";
+import { importFile } from "./import.mjs";
+import { openOperations, quoted, Stop } from "./operations.mjs";
+
+const USAGE = `npm run operator -- <command>
+
+  invite <email>                 mails a link that makes an account
+  reset-factors <email or id>    removes every second factor of an account; the next sign-in adds one
+  approve <operation id>         approves a reset that another operator has asked for
+  list                           what waits to be executed or approved
+  import <file>                  imports users; the same as \`npm run import -- <file>\`
+
+  --remote                       the deployed service, through Cloudflare's API, instead of the local one
+  --as <name>                    who asks; by default the name you are signed in to this machine with
+  --emails-verified              import: the whole file is of addresses that somebody has proven
+  --state <folder> --url <url>   a local service elsewhere than that of \`npm run dev\`
+
+docs/importing.md says what the file of an import holds.`;
+
+const OPTIONS = {
+  remote: { type: "boolean", default: false },
+  as: { type: "string" },
+  "emails-verified": { type: "boolean", default: false },
+  state: { type: "string" },
+  url: { type: "string" },
+  help: { type: "boolean", default: false },
+};
+
+/** A reset that nobody has begun after two rounds of the cron waits for somebody else. */
+const APPROVAL_PATIENCE_MS = { local: 3_000, remote: 130_000 };
+
+const SENTENCES = {
+  address_taken: "There is an account with this address already, or it is kept for one.",
+  malformed_body: "That is not an email address this service takes.",
+  unknown_email: "There is no such account.",
+  nothing_to_recover: "The account has no second factor.",
+};
+
+function operatorName(given) {
+  const name = (given ?? userInfo().username).trim().toLowerCase();
+  if (!/^[a-z0-9][a-z0-9._@+-]{0,63}$/.test(name))
+    throw new Stop(`"${name}" is no name of an operator: use --as <name>.`);
+  return name;
+}
+
+/** Says what came of an operation, and whether it was what was asked for. */
+function report(row, done) {
+  if (!row || row.state === "waiting") {
+    throw new Stop(`It has not been executed yet. \`npm run operator -- list\` shows what waits.`);
+  }
+  const result = JSON.parse(row.result ?? "{}");
+  if (result.refused) throw new Stop(SENTENCES[result.refused] ?? `Refused: ${result.refused}.`);
+  if (row.state === "lapsed" || result.failed)
+    throw new Stop(`It was given up: ${result.failed ?? "nobody approved it"}.`);
+  console.log(done);
+}
+
+async function invite(operations, by, email) {
+  const id = await operations.insert("invite", { email }, by);
+  report((await operations.settle([id])).get(id), `An invitation is on its way to ${email}.`);
+}
+
+async function resetFactors(operations, by, account) {
+  const id = await operations.insert("reset_factors", { account }, by);
+  const patience = APPROVAL_PATIENCE_MS[operations.isRemote ? "remote" : "local"];
+  const row = (await operations.settle([id], undefined, patience)).get(id);
+  if (row?.state === "waiting" && row.begun_at === null) {
+    console.log(
+      `A second operator has to approve this within 24 hours:\n  npm run operator -- approve ${id} --as <name>${operations.isRemote ? " --remote" : ""}`,
+    );
+    return;
+  }
+  report(row, "Every second factor is removed, and everybody is signed out. The owner has been told.");
+}
+
+async function approve(operations, by, id) {
+  const name = quoted(by);
+  const approved = await operations.query(
+    `UPDATE operations SET approved_by = ${name} WHERE id = ${quoted(id)} AND kind = 'reset_factors' AND state = 'waiting' AND approved_by IS NULL AND requested_by <> ${name} RETURNING id`,
+  );
+  if (approved[0].length === 0) {
+    throw new Stop(`${by} cannot approve this: it does not wait for approval, or ${by} has asked for it.`);
+  }
+  report((await operations.settle([id])).get(id), "Approved: every second factor is removed. The owner has been told.");
+}
+
+async function list(operations) {
+  const [rows] = await operations.query(
+    "SELECT id, kind, requested_by, requested_at, approved_by FROM operations WHERE state = 'waiting' ORDER BY seq LIMIT 100",
+  );
+  if (rows.length === 0) return console.log("Nothing waits.");
+  for (const { id, kind, requested_by, requested_at, approved_by } of rows) {
+    const approval = approved_by ? `, approved by ${approved_by}` : "";
+    console.log(`${id}  ${kind}  ${requested_by}, ${new Date(requested_at).toISOString()}${approval}`);
+  }
+}
+
+const COMMANDS = { invite, "reset-factors": resetFactors, approve, list, import: importFile };
+const WITHOUT_OPERAND = ["list"];
+
+function readArguments() {
+  try {
+    return parseArgs({ options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new Stop(`${error.message}\n\n${USAGE}`);
+  }
+}
+
+async function main() {
+  const { values, positionals } = readArguments();
+  const [name = "", operand = "", ...more] = positionals;
+  if (values.help || name === "") return console.log(USAGE);
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command) throw new Stop(`There is no command "${name}".\n\n${USAGE}`);
+  if (more.length > 0 || (operand === "") !== WITHOUT_OPERAND.includes(name)) throw new Stop(USAGE);
+  const by = operatorName(values.as);
+  const operations = await openOperations({ ...values, needsRunning: name === "invite" });
+  try {
+    await command(operations, by, operand, { emailsVerified: values["emails-verified"] });
+  } finally {
+    await operations.close();
+  }
+}
+
+main().catch((error) => {
+  console.error(error instanceof Stop ? error.message : error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,90 @@
+import { emailKey } from "../directory/email-key.ts";
+import type { Operation } from "../directory/operations.ts";
+import { makeImportKey } from "../keys/import-key.ts";
+import { logLine } from "../log.ts";
+import {
+  APPROVAL_TTL_MS,
+  IMPORT_KEY_TTL_MS,
+  OPERATION_ATTEMPTS,
+  OPERATION_LAPSE_MS,
+  OPERATIONS_A_MINUTE,
+} from "../policy.ts";
+import type { Refusal } from "../refusal.ts";
+import type { Service, Visit } from "../service.ts";
+import { importUsers } from "./import-users.ts";
+import { invite } from "./invite.ts";
+import { resetFactors } from "./reset-factors.ts";
+
+/**
+ * Executes what operators have asked for, the oldest first and a few at a time: the minute cron's work. One that is
+ * interrupted is begun again, and does no harm by being executed twice.
+ */
+export async function runOperations(service: Service, visit: Visit): Promise<void> {
+  const { now } = visit;
+  const { operations, config } = service;
+  await operations.lapseResets(now - APPROVAL_TTL_MS, now);
+  await operations.forgetImportKeys(now - IMPORT_KEY_TTL_MS);
+  const turn = { now, begunBefore: now - OPERATION_LAPSE_MS, needsApproval: config.twoPersonReset };
+  for (let count = 0; count < OPERATIONS_A_MINUTE; count += 1) {
+    const operation = await operations.begin(turn);
+    if (!operation) return;
+    await run(service, visit, operation);
+  }
+}
+
+/** Executes one. A fault leaves it to be begun again, until it has failed too often. */
+async function run(service: Service, visit: Visit, operation: Operation): Promise<void> {
+  const { id, kind, requestedBy, attempts } = operation;
+  const about = { operation: id, kind, requested_by: requestedBy };
+  if (attempts > OPERATION_ATTEMPTS) {
+    logLine({ level: "error", event: "operation_given_up", ...about });
+    return service.operations.finish(id, { failed: "it broke off each time; the log says why" }, visit.now);
+  }
+  try {
+    const { result, payload } = await execute(service, visit, operation);
+    await service.operations.finish(id, result, visit.now, payload);
+    const refused = "refused" in result ? result.refused : undefined;
+    logLine({ level: "info", event: "operation_done", ...about, ...(typeof refused === "string" ? { refused } : {}) });
+  } catch (error) {
+    logLine({ level: "error", event: "operation_failed", ...about, error: String(error) });
+  }
+}
+
+interface Outcome {
+  result: object;
+  payload?: string;
+}
+
+async function execute(service: Service, visit: Visit, operation: Operation): Promise<Outcome> {
+  const { id, payload } = operation;
+  switch (operation.kind) {
+    case "import_key": {
+      const { publicKey, sealedPrivateKey } = await makeImportKey(await service.keyRing(visit.now), id);
+      return { result: { public_key: publicKey }, payload: sealedPrivateKey };
+    }
+    case "import_users":
+      return { result: await importUsers(service, visit, { id, payload, isRepeated: operation.attempts > 1 }) };
+    case "invite":
+      return { result: await invite(service, visit, memberOf(payload, "email")) };
+    case "reset_factors":
+      return { result: await resetFactorsOf(service, visit, memberOf(payload, "account"), id) };
+  }
+}
+
+/** The account is named by its address or by its id. */
+async function resetFactorsOf(
+  service: Service,
+  visit: Visit,
+  account: string,
+  requestId: string,
+): Promise<object | Refusal> {
+  const key = emailKey(account);
+  const user = key === undefined ? undefined : await service.users.findByEmailKey(key);
+  return resetFactors(service, visit, user?.id ?? account, requestId);
+}
+
+function memberOf(payload: string, name: string): string {
+  const value = (JSON.parse(payload) as Record<string, unknown>)[name];
+  if (typeof value !== "string") throw new Error(`the operation names no ${name}`);
+  return value;
+}
