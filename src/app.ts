@@ -9,9 +9,11 @@ import { requestId } from "./http/middleware/request-id.ts";
 import { securityHeaders } from "./http/middleware/security-headers.ts";
 import { faultOf, refuse } from "./http/problem.ts";
 import { account } from "./http/routes/account.ts";
+import { accountLife } from "./http/routes/account-life.ts";
 import { factors } from "./http/routes/factors.ts";
 import { passkeys } from "./http/routes/passkeys.ts";
 import { publicDocuments } from "./http/routes/public-documents.ts";
+import { recovery } from "./http/routes/recovery.ts";
 import { registration } from "./http/routes/registration.ts";
 import { secondFactor } from "./http/routes/second-factor.ts";
 import { signIn } from "./http/routes/sign-in.ts";
@@ -34,7 +36,10 @@ const openedService = createMiddleware<Api>(async (c, next) => {
   }
   c.set("service", service);
   c.set("visit", visitOf(c.req.raw, browserCookies(c), Date.now()));
-  return next();
+  const answered = next();
+  // Held past a client that hangs up: what has begun to change is finished, and its owner hears of it.
+  service.waitUntil(Promise.allSettled([answered]));
+  return answered;
 });
 
 app.use(requestId, securityHeaders, openedService, ownHost);
@@ -47,6 +52,8 @@ app.route("/auth", secondFactor);
 app.route("/auth", factors);
 app.route("/auth", passkeys);
 app.route("/auth", account);
+app.route("/auth", accountLife);
+app.route("/auth", recovery);
 
 // A bare `false` in what is deployed: the bundler then drops the route and everything behind it.
 if (DEVELOPMENT_MAILBOX) {

@@ -7,8 +7,9 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A day, for settings that count in days. */
+/** For settings that count in days and in hours. */
 export const DAY_MS = DAY;
+export const HOUR_MS = HOUR;
 
 /** Bodies. 16 KiB holds every request of this API many times over; depth and members stop parser abuse (ASVS 15.2.2). */
 export const BODY_MAX_BYTES = 16 * 1024;
@@ -32,10 +33,33 @@ export const PASSWORD_MAX_BYTES = 1024;
 /** What has to remain of a password once the words an attacker would try first are taken out of it. */
 export const PASSWORD_REMAINDER_MIN = 8;
 
+/** Digits of a password's SHA-1 that a range API learns: each of the million ranges holds a thousand breached passwords. */
+export const BREACH_PREFIX_DIGITS = 5;
+/** A range comes within half a second; whoever chooses a password, and the place for its hash, waits no longer than this. */
+export const BREACH_CHECK_TIMEOUT_MS = 1_500;
+/** A padded range is some 40 to 80 KB. */
+export const BREACH_RANGE_MAX_BYTES = 256 * 1024;
+
 /** OWASP's minimum for Argon2id. `memory` in KiB; 54 ms of CPU in workerd. */
 export const ARGON2ID = { memory: 19_456, passes: 2, lanes: 1 } as const;
 export const SALT_BYTES = 16;
 export const PASSWORD_TAG_BYTES = 32;
+/**
+ * What an imported hash may cost, since each blocks its isolate while it is compared: measured in workerd, none takes
+ * more than 300 ms. A row above it is imported without a password, which a reset sets.
+ * Argon2: 64 MiB is half of what an isolate has; three passes over it take 250 ms.
+ */
+export const FOREIGN_ARGON2 = { memory: 65_536, memoryTimesPasses: 3 * 65_536 } as const;
+/** bcrypt, computed in JavaScript: 240 ms, and each step more doubles it. */
+export const FOREIGN_BCRYPT_COST = 11;
+/** What Web Crypto allows in production and no local runtime enforces; 85 ms for the slowest hash. */
+export const FOREIGN_PBKDF2_ITERATIONS = 100_000;
+/** What Firebase's scrypt takes as every project has it, in 50 ms; beside Argon2 an isolate has not much more. */
+export const FOREIGN_SCRYPT_BYTES = 16 * 1024 * 1024;
+/** Below 128 bits a stored tag is more easily met by chance than a password guessed; none that is used has over 512. */
+export const FOREIGN_TAG_BYTES = { min: 16, max: 64 } as const;
+/** Salts of all providers are shorter; RFC 9106 §3.1 asks for no more than 64 KiB. */
+export const FOREIGN_SALT_MAX_BYTES = 128;
 /** Password hashes that may wait in one isolate. Eight are about half a second of CPU; more is better refused than queued. */
 export const HASH_PLACES = 8;
 /** Of those, one source may hold so many: a single client must not close the door for all others. */
@@ -73,6 +97,10 @@ export const SESSION_POT = 5;
  */
 export const PROOF_MODE_FAILURES = 10;
 export const PROOF_MODE_ABANDONED = 5;
+/** Wrong answers in a row from browsers that nobody knows, after which the owner hears that somebody has the password (ASVS 6.3.5). */
+export const WARNING_FAILURES = 3;
+/** Whoever has a password can cause such a mail at will: one a day says all there is to say. */
+export const WARNING_PAUSE_MS = DAY;
 /** Wrong answers in a row after which a kind of factor is closed to browsers that nobody knows (SP 800-63B-4 §3.2.2). */
 export const METHOD_FAILURES_MAX = 100;
 /** It opens by a proof from elsewhere and not by time; a client that asks again in an hour does no harm. */
@@ -80,11 +108,18 @@ export const METHOD_CLOSED_RETRY_AFTER_SECONDS = 3_600;
 
 /** Browsers an account recognises, each with a pot of its own; the one unused for longest makes room. */
 export const RECOGNISED_BROWSERS = 5;
+/** Networks that an account has signed in from; the one that came first makes room. Home, work, a phone, and travels. */
+export const KNOWN_NETWORKS = 10;
 /** When a browser was last seen is kept to the day: a row for every sign-in would say no more. */
 export const BROWSER_SEEN_STEP_MS = DAY;
 
 /** RFC 6238 with the parameters every authenticator app supports; 160 bits as RFC 4226 R6 recommends. */
 export const TOTP = { digits: 6, stepSeconds: 30, secretBytes: 20, windowSteps: 1 } as const;
+/**
+ * Secrets that other services have handed out: many apps were set up with the 80 bits of Google's first examples. Their
+ * owners would lose the factor otherwise; nobody guesses 80 bits through the pots, and codes give none of them away.
+ */
+export const IMPORTED_TOTP_SECRET_BYTES = { min: 10, max: 64 } as const;
 /** A secret that was shown but never confirmed is forgotten after this. */
 export const TOTP_PENDING_TTL_MS = 10 * MINUTE;
 /** Wrong codes for a pending secret before it is forgotten and has to be shown anew. */
@@ -139,14 +174,55 @@ export const CLOCK_TOLERANCE_SECONDS = 30;
 /** "Do not ask on this browser": off unless an operator wants it, and asked again at least every quarter of a year. */
 export const TRUSTED_BROWSER_DAYS = { default: 0, min: 0, max: 90 } as const;
 
+/**
+ * How long a person without any factor waits for a way back in: long enough that an owner who is away over a weekend
+ * reads one of the mails that let him cancel it, and at most two weeks, since nobody waits longer.
+ */
+export const RECOVERY_DELAY_HOURS = { default: 72, min: 24, max: 336 } as const;
+
 /** Confirmation link of a registration (SP 800-63B-4: codes by mail live at most a day). */
 export const VERIFY_LINK_TTL_MS = DAY;
+/** A new password by mail (security.md §1): long enough for a slow mail, and worth little in a mailbox read later. */
+export const RESET_LINK_TTL_MS = 30 * MINUTE;
+/** Confirmation of a new address: what a registration has (SP 800-63B-4: codes by mail live at most a day). */
+export const EMAIL_CHANGE_LINK_TTL_MS = DAY;
+/** Taking an address back, and "this was not me" in a notice: a mail that is read after a weekend still helps. */
+export const UNDO_LINK_TTL_MS = 3 * DAY;
+export const FREEZE_LINK_TTL_MS = 3 * DAY;
+/**
+ * Whoever breaks in may prepare his return before he does what a notice tells of: what was added so long before it is
+ * looked at like what came after. As long as a notice's link lives, so that its owner need not find the oldest one.
+ */
+export const DISTRUSTED_BEFORE_MS = FREEZE_LINK_TTL_MS;
+/** The link that starts a recovery, which is mailed to somebody who waits for it. */
+export const RECOVERY_LINK_TTL_MS = 30 * MINUTE;
+/** The link that ends a recovery: whoever has waited for days may miss it by some hours. */
+export const RECOVERY_FINISH_LINK_TTL_MS = DAY;
+/** An invitation reaches somebody who does not wait for it: a week with a weekend in it. */
+export const INVITATION_LINK_TTL_MS = 7 * DAY;
 /** A mailed proof: long enough for a slow mail, short enough that an old mailbox holds none. */
 export const PROOF_LINK_TTL_MS = 15 * MINUTE;
 /** Passwords that may be tried with one mailed proof: as many as a pair has for free. A right one uses it up. */
 export const PROOF_ATTEMPTS = 5;
 /** How long a gate remembers a tried proof: a minute past the link's life, since a request that came in time may be slow. */
 export const PROOF_MEMORY_MS = PROOF_LINK_TTL_MS + MINUTE;
+
+/**
+ * A change of what the directory holds is made in two stores. If its request dies between them, the account waits this
+ * long before it believes that the directory will not change any more.
+ */
+export const PREPARED_CHANGE_TTL_MS = MINUTE;
+/** Well within that, or the second store is not touched any more. */
+export const PREPARED_CHANGE_DEADLINE_MS = 20 * SECOND;
+
+/** An account that shall be deleted can be kept this long. */
+export const DELETION_DELAY_MS = 3 * DAY;
+/** Accounts that the minute cron looks at in one go: each is a few calls, and what is left over is due a minute later. */
+export const APPOINTMENTS_PER_MINUTE = 100;
+/** What could not be done is tried again after this, behind all that is due by then. */
+export const APPOINTMENT_RETRY_MS = 5 * MINUTE;
+/** While a recovery waits its owner hears of it every day, so that one mail that was missed is not the only one. */
+export const RECOVERY_REMINDER_MS = DAY;
 
 /** Failures of one address (IPv4 /32, IPv6 /64) and of its surroundings (/24, /48) in a rolling window. */
 export const SOURCE_FAILURES = 20;
@@ -172,6 +248,8 @@ export const MAILS_TO_ADDRESS = 3;
 export const MAILS_FROM_SOURCE = 10;
 export const MAILS_FROM_NETWORK = 50;
 export const MAIL_WINDOW_MS = HOUR;
+/** A mail that did not leave is tried again after these: a provider that hiccups must not cost anybody an undo. */
+export const MAIL_RETRY_WAITS_MS = [500, 2_000];
 /**
  * Proofs mailed to one address in a rolling ten minutes. A link lives fifteen, so silence means that one with at least
  * five minutes to live is in the mailbox already: whoever knows an address cannot use its owner's mails up.
@@ -184,6 +262,21 @@ export const RESERVATION_TTL_MS = 60 * SECOND;
 export const GATE_SWEEP_MS = 10 * MINUTE;
 /** 12 bits of a keyed digest name the shard: many enough to spread a flood, few enough to stay warm. */
 export const GATE_SHARDS = 4096;
+
+/** Operations that one minute executes: an import of 200 takes a second or two, and the cron has other work. */
+export const OPERATIONS_A_MINUTE = 5;
+/** An operation that was begun and is not done after this was interrupted, and is begun again. */
+export const OPERATION_LAPSE_MS = MINUTE;
+/** How often one is begun: what fails three times would fail for ever, and the others must not wait for it. */
+export const OPERATION_ATTEMPTS = 3;
+/** A reset of factors that nobody has approved by then is given up: the person who asked has found another way. */
+export const APPROVAL_TTL_MS = DAY;
+/** The key of an import. A longer import asks for another one; whoever reads D1 later has none to try. */
+export const IMPORT_KEY_TTL_MS = DAY;
+/** Account objects that an import fills at a time. */
+export const IMPORT_OBJECTS_AT_ONCE = 20;
+/** Roles of an imported account: more than anybody has, and few enough for every access token to carry them. */
+export const IMPORTED_ROLES_MAX = 16;
 
 /** How long a copy of the key ring may be believed, in KV or in memory: the bound for an emergency drop at the edge. */
 export const KEY_RING_TTL_MS = 5 * MINUTE;

@@ -15,14 +15,16 @@ export type Refusal =
   | { refused: "unlisted_origin" }
   | { refused: "unknown_email" | "wrong_password" | "account_not_active" | "wrong_step_up_password" }
   | { refused: "verdict_overtaken" }
+  | { refused: "change_under_way"; retryAfterSeconds: number }
+  | { refused: "undo_open" | "session_too_young" | "no_recovery" | "nothing_to_recover" }
   | { refused: "source_throttled" | "network_throttled" | "pair_throttled"; retryAfterSeconds: number }
   | { refused: "second_factor_budget_spent" | "factor_kind_closed"; retryAfterSeconds: number }
   | { refused: "mailbox_unproven" }
   | { refused: "challenge_forged" | "challenge_expired" | "challenge_unknown" }
   | { refused: "challenge_exhausted" | "challenge_overtaken" }
   | { refused: "enrolment_forged" | "enrolment_unknown" }
-  | { refused: "wrong_code" | "replayed_code" | "wrong_recovery_code"; attemptsRemaining: number }
-  | { refused: "wrong_assertion" | "sign_count_fell"; attemptsRemaining?: number }
+  | { refused: "wrong_code" | "replayed_code" | "wrong_recovery_code"; attemptsRemaining: number; warning?: Warning }
+  | { refused: "wrong_assertion" | "sign_count_fell"; attemptsRemaining?: number; warning?: Warning }
   | { refused: "assertion_unnamed" | "assertion_replayed" | "user_verification_unproven" }
   | { refused: "registration_unknown" | "registration_wrong" | "credential_known" }
   | { refused: "access_token_missing" | "access_token_invalid" | "session_ended" }
@@ -32,14 +34,18 @@ export type Refusal =
   | { refused: "weak_password"; reason: PasswordWeakness }
   | { refused: "link_forged" | "link_expired" | "link_used" | "link_wrong_password" }
   | { refused: "proof_used" }
+  | { refused: "address_taken" }
   | { refused: "factor_limit" }
   | { refused: "last_factor" | "second_factor_required" | "factor_kind_not_accepted" }
   | { refused: "no_hash_place"; retryAfterSeconds: number }
   | { refused: "store_unavailable"; store: string }
-  | { refused: "misconfigured" | "fault" };
+  | { refused: "misconfigured" | "fault" | "request_too_slow" };
 
 /** Why a new password is not taken; the `reason` member of `weak_password`. */
-export type PasswordWeakness = "too_short" | "too_long" | "too_common" | "contains_context" | "ill_formed";
+export type PasswordWeakness = "too_short" | "too_long" | "too_common" | "contains_context" | "ill_formed" | "breached";
+
+/** What the owner of the account has to hear of, although nothing was opened. Never on the wire. */
+export type Warning = "second_factor_failed" | "sign_count_fell";
 
 /** Where a body breaks its schema. Names the place and the rule, never the value. */
 export interface FieldError {

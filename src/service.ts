@@ -1,6 +1,10 @@
 import type { AccountObject } from "./account/account-object.ts";
 import { type Config, parseConfig } from "./config.ts";
+import { type Appointments, appointmentsOf } from "./directory/appointments.ts";
+import { type ImportedUsers, importedUsersOf } from "./directory/imported-users.ts";
+import { type Operations, operationsOf } from "./directory/operations.ts";
 import { type PasskeyOwners, passkeyOwnersOf } from "./directory/passkey-owners.ts";
+import { type UserChanges, userChangesOf } from "./directory/user-changes.ts";
 import { type Users, usersOf } from "./directory/users.ts";
 import type { GateObject } from "./gate/gate-object.ts";
 import { type ClientNetwork, clientNetwork } from "./gate/network.ts";
@@ -12,19 +16,29 @@ import type { DeliveredMessage } from "./mail/mailbox.ts";
 import type { MailTransport, Message } from "./mail/message.ts";
 import { bindingTransport, httpTransport } from "./mail/transports.ts";
 import { type HashPlace, HashPlaces } from "./passwords/hash-places.ts";
+import { isBreached } from "./passwords/range-api.ts";
+import { MAIL_RETRY_WAITS_MS } from "./policy.ts";
 
 /** What a flow can reach. Made anew for each request, from what the isolate has parsed once. */
 export interface Service {
   config: Config;
   keyRing(now: number): Promise<KeyRing>;
   users: Users;
+  userChanges: UserChanges;
+  appointments: Appointments;
   passkeyOwners: PasskeyOwners;
+  importedUsers: ImportedUsers;
+  operations: Operations;
   account(accountId: string): DurableObjectStub<AccountObject>;
   gate(shard: string): DurableObjectStub<GateObject>;
   /** A place in this isolate's queue of password hashes; to be asked for before anything is waited for. */
   takeHashPlace(visit: Visit): HashPlace | undefined;
+  /** Whether a password is one of a known breach. No without an API to ask; one that does not answer is a log line. */
+  isBreached(password: string): Promise<boolean>;
   /** Sends a mail after the response. A mail that does not leave is a log line, never a different answer. */
   sendLater(message: Message): void;
+  /** Sends a mail now. False when it did not leave. */
+  send(message: Message): Promise<boolean>;
   /** Keeps work alive past the response, and past a client that hangs up. */
   waitUntil(work: Promise<unknown>): void;
   /** Asks a store whether it answers. */
@@ -38,6 +52,8 @@ export interface Visit {
   /** Epoch milliseconds. */
   now: number;
   network: ClientNetwork;
+  /** Country, region and city, where the platform says so. A guess from the address, for mails alone. */
+  place?: string;
   userAgent: string;
   browser: BrowserCookies;
 }
@@ -56,9 +72,14 @@ export interface BrowserCookies {
  * Who asks, from a request. The address is the platform's `CF-Connecting-IP`; what X-Forwarded-For and its kin claim is
  * never read.
  */
-export function visitOf({ headers }: Request, browser: BrowserCookies, now: number): Visit {
+export function visitOf({ headers, cf }: Request, browser: BrowserCookies, now: number): Visit {
   const network = clientNetwork(headers.get("CF-Connecting-IP") ?? undefined);
-  return { now, network, userAgent: headers.get("User-Agent") ?? "", browser };
+  const place = placeOf(cf ?? {});
+  return { now, network, userAgent: headers.get("User-Agent") ?? "", browser, ...(place === "" ? {} : { place }) };
+}
+
+function placeOf({ city, region, country }: Partial<Record<string, unknown>>): string {
+  return [...new Set([city, region, country])].filter((name) => typeof name === "string" && name !== "").join(", ");
 }
 
 /** Where a request came from, as far as the platform says: chooses where a new account object is made. */
@@ -95,11 +116,17 @@ export function openService(
     config,
     keyRing: (now) => keyRings.current(env, now),
     users: usersOf(env.DB),
+    userChanges: userChangesOf(env.DB),
+    appointments: appointmentsOf(env.DB),
     passkeyOwners: passkeyOwnersOf(env.DB),
+    importedUsers: importedUsersOf(env.DB),
+    operations: operationsOf(env.DB),
     account,
     gate,
     takeHashPlace: ({ network, now }) => hashPlaces.take(network.source, now),
+    isBreached: (password) => askRangeApi(config, password),
     sendLater: (message) => waitUntil(deliver(transportOf(env, config), message)),
+    send: (message) => deliver(transportOf(env, config), message),
     waitUntil,
     probes: {
       database: () => env.DB.prepare("SELECT 1").first(),
@@ -169,12 +196,28 @@ async function readMailbox(to: string): Promise<DeliveredMessage[]> {
   return [];
 }
 
-async function deliver(transport: MailTransport, message: Message): Promise<void> {
+/** Fails open: that an API is down must not keep people from choosing a password that all other rules let pass. */
+async function askRangeApi({ breachCheckUrl }: Config, password: string): Promise<boolean> {
   try {
-    await transport(message);
+    return breachCheckUrl !== undefined && (await isBreached(breachCheckUrl, password));
   } catch (error) {
-    logFault("mail_not_sent", error);
+    logFault("breach_check_failed", error);
+    return false;
   }
+}
+
+/** Whether a mail has left, after a few tries. */
+async function deliver(transport: MailTransport, message: Message): Promise<boolean> {
+  for (const wait of [...MAIL_RETRY_WAITS_MS, undefined]) {
+    try {
+      await transport(message);
+      return true;
+    } catch (error) {
+      logFault("mail_not_sent", error);
+      if (wait !== undefined) await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  return false;
 }
 
 /** What goes wrong after the answer has nobody to be told to but the log. */

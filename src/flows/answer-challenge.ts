@@ -1,5 +1,6 @@
 import type { AccessGrant, EnrolmentRequired, SessionGrant } from "../account/admission.ts";
 import type { GivenAnswer } from "../account/evidence.ts";
+import type { PreparedReset } from "../account/password-changes.ts";
 import { type AssertionResponse, requestOptions } from "../factors/passkey.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
@@ -8,7 +9,9 @@ import { type ChallengeReference, verifyChallengeToken } from "../tokens/challen
 import { makeUserHandle } from "../tokens/user-handle.ts";
 import { visitingBrowser } from "./browsers.ts";
 import { type Issued, issue } from "./issue.ts";
-import { tellOwner } from "./notices.ts";
+import { tellOfRefusal, tellOwner } from "./notices.ts";
+
+import { finishReset, type PasswordWasReset } from "./reset-password.ts";
 
 /** An answer as it was typed, codes in their normal form, or as a passkey signed it. */
 export type TypedAnswer =
@@ -26,7 +29,7 @@ export async function answerChallenge(
   challengeToken: string,
   answer: TypedAnswer,
   trustBrowser: boolean,
-): Promise<Issued | Refusal> {
+): Promise<Issued | PasswordWasReset | Refusal> {
   const ring = await service.keyRing(visit.now);
   const { issuer } = service.config;
   const challenge = await verifyChallengeToken(ring, issuer, challengeToken, visit.now);
@@ -36,8 +39,12 @@ export async function answerChallenge(
   const answerer = { ...claim, asksForTrust: trustBrowser };
   const { accountId, challengeId, purpose } = challenge;
   const grant = await service.account(accountId).answer({ challengeId, purpose }, given, answerer);
-  if ("refused" in grant) return grant;
+  if (isRefusal(grant)) {
+    tellOfRefusal(service, visit, accountId, grant);
+    return grant;
+  }
   tellOfAnswer(service, visit, accountId, grant);
+  if (grant.kind === "reset_prepared") return finishReset(service, visit, ring, accountId, grant);
   return issue(service, visit, accountId, grant);
 }
 
@@ -74,7 +81,7 @@ function tellOfAnswer(
   service: Service,
   visit: Visit,
   accountId: string,
-  grant: SessionGrant | AccessGrant | EnrolmentRequired,
+  grant: SessionGrant | AccessGrant | EnrolmentRequired | PreparedReset,
 ): void {
   if (grant.kind === "enrolment") return;
   const { recoveryCodesLeft } = grant;

@@ -1,6 +1,7 @@
 import type { BrowserClaim, RecognisedBrowser, TrustTerms } from "../account/browsers.ts";
 import type { Config } from "../config.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import { keyedDigest } from "../keys/keyed-digest.ts";
 import { DAY_MS, DEVICE_COOKIE_TTL_MS, USER_AGENT_MAX } from "../policy.ts";
 import type { Service, Visit } from "../service.ts";
 import {
@@ -30,13 +31,14 @@ export interface NewCookie {
 export async function visitingBrowser(
   { config }: Service,
   ring: KeyRing,
-  { browser, userAgent, now }: Visit,
+  { browser, userAgent, network, now }: Visit,
 ): Promise<VisitingBrowser> {
   const read = async (kind: BrowserCookieKind, value: string | undefined) =>
     value === undefined ? [] : readBrowserCookie(ring, kind, value, now);
-  const [recognised, trusted] = await Promise.all([
+  const [recognised, trusted, seenFrom] = await Promise.all([
     read("recognised", browser.recognised),
     read("trusted", browser.trusted),
+    keyedDigest(ring, `familiar:${network.network}`),
   ]);
   return {
     recognised,
@@ -46,6 +48,7 @@ export async function visitingBrowser(
       recognisedIds: recognised.map(({ browserId }) => browserId),
       trustIds: trusted.map(({ browserId }) => browserId),
       userAgent: userAgent.slice(0, USER_AGENT_MAX),
+      network: seenFrom,
       trustTerms: trustTerms(config),
     },
   };

@@ -72,7 +72,7 @@ export async function forgetBrowser(
  * Before the answer, since whoever has it may register the same passkey anew. A claim that could not be given up does no
  * harm: it keeps other accounts from a credential that was never theirs.
  */
-async function releasePasskeys(service: Service, visit: Visit, accountId: string, ids: string[]): Promise<void> {
+export async function releasePasskeys(service: Service, visit: Visit, accountId: string, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
   const ring = await service.keyRing(visit.now);
   const digests = await Promise.all(ids.map((id) => credentialDigest(ring, id)));
@@ -81,6 +81,7 @@ async function releasePasskeys(service: Service, visit: Visit, accountId: string
   await Promise.allSettled([released]);
 }
 
-function proofOf({ sessionId, acr, factors }: AccessToken): SessionBearer {
+/** The session of an access token, and what that token proves. */
+export function proofOf({ sessionId, acr, factors }: AccessToken): SessionBearer {
   return { sessionId, acr, factors };
 }

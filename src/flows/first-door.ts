@@ -46,6 +46,17 @@ export async function askGates(
   return refusal;
 }
 
+/** Whoever has just set the password of this address by mail need not wait for what was tried before. */
+export async function forgiveAddress(
+  service: Service,
+  ring: KeyRing,
+  { network }: Visit,
+  emailKey: string,
+): Promise<void> {
+  const { shard, subjects } = await emailGate(ring, emailKey, network);
+  await service.gate(shard).forgive(subjects);
+}
+
 /** Counts a failure of the client that was not worth a hash: a malformed body, a forged link. */
 export async function countAgainstSource(service: Service, visit: Visit): Promise<void> {
   const { shard, subjects } = await sourceGate(await service.keyRing(visit.now), visit.network);

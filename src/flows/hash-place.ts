@@ -5,8 +5,8 @@ import type { Service, Visit } from "../service.ts";
 
 /**
  * Runs work that hashes a password, if there is a place for it. The place is taken before anything is waited for, and
- * given back whatever happens. The work is held past a client that hangs up: cut off in the middle it would never give
- * its place back, and eight such clients would close the door for all.
+ * given back whatever happens. Every request is held past a client that hangs up (`app.ts`): cut off in the middle one
+ * would never give its place back, and eight such clients would close the door for all.
  */
 export async function withHashPlace<T>(
   service: Service,
@@ -15,8 +15,5 @@ export async function withHashPlace<T>(
 ): Promise<T | Refusal> {
   const place = service.takeHashPlace(visit);
   if (!place) return { refused: "no_hash_place", retryAfterSeconds: HASH_RETRY_AFTER_SECONDS };
-  const outcome = work(place).finally(place.giveBack);
-  // Settled, since a fault is the answer's to report and not the holder's.
-  service.waitUntil(Promise.allSettled([outcome]));
-  return outcome;
+  return work(place).finally(place.giveBack);
 }

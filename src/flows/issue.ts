@@ -7,6 +7,7 @@ import { signChallengeToken } from "../tokens/challenge-token.ts";
 import { signEnrolmentToken } from "../tokens/enrolment-token.ts";
 import { makeRefreshToken } from "../tokens/refresh-token.ts";
 import { cookiesFor, type NewCookie, visitingBrowser } from "./browsers.ts";
+import { tellOwner } from "./notices.ts";
 
 /** Tokens behind the second door, or behind the only one where no factor exists. */
 export interface IssuedTokens {
@@ -16,6 +17,8 @@ export interface IssuedTokens {
   sessionId: string;
   /** Absent after a step-up, which opens one access token and nothing else. */
   refresh?: { token: string; expiresInSeconds: number };
+  /** While somebody waits to have every factor of the account removed: when the wait is over, epoch milliseconds. */
+  recovery?: { finishAfter: number };
   /** For a browser that has signed in completely. */
   cookies: NewCookie[];
 }
@@ -39,7 +42,10 @@ export interface IssuedEnrolment {
 /** What a sign-in can come to. */
 export type Issued = IssuedTokens | IssuedChallenge | IssuedEnrolment;
 
-/** Turns what the account object granted into tokens. The object has decided; here is only signing. */
+/**
+ * Turns what the account object granted into tokens, and tells the owner what the object had not seen before. The
+ * object has decided; here is only signing.
+ */
 export async function issue(
   service: Service,
   visit: Visit,
@@ -65,9 +71,11 @@ export async function issueTokens(
   const subject = { accountId, sessionId, audience, roles, factors };
   const expiresInSeconds = config.accessTokenTtlSeconds;
   const accessToken = await signAccessToken(ring, config.issuer, subject, now, expiresInSeconds);
-  const issued = { kind: "tokens", accessToken, expiresInSeconds, sessionId, cookies: [] } as const;
+  const news = grant.recovery ? { recovery: grant.recovery } : {};
+  const issued = { kind: "tokens", accessToken, expiresInSeconds, sessionId, ...news, cookies: [] } as const;
   if (grant.kind === "access") return { ...issued, cookies: [] };
-  const { generation, secret, refreshExpiresAt, browser } = grant;
+  const { generation, secret, refreshExpiresAt, browser, unfamiliar } = grant;
+  if (unfamiliar) tellOwner(service, visit, accountId, { notice: "unfamiliar_sign_in", unfamiliar });
   const token = await makeRefreshToken(ring, { accountId, sessionId, generation, secret });
   return {
     ...issued,
@@ -76,12 +84,18 @@ export async function issueTokens(
   };
 }
 
-async function issueChallenge(
+/** Signs the token of a challenge. */
+export async function issueChallenge(
   service: Service,
-  { now }: Visit,
+  visit: Visit,
   accountId: string,
-  { challengeId, purpose, methods, expiresAt }: ChallengeGrant,
+  { challengeId, purpose, methods, expiresAt, unanswered }: ChallengeGrant,
 ): Promise<IssuedChallenge> {
+  const { now } = visit;
+  if (unanswered) {
+    // Of an earlier one: this visit has nothing to do with it but that it came next.
+    tellOwner(service, visit, accountId, { notice: "second_factor_failed", how: "unanswered" }, unanswered);
+  }
   const ring = await service.keyRing(now);
   const reference = { accountId, challengeId, purpose };
   const challengeToken = await signChallengeToken(ring, service.config.issuer, reference, expiresAt);

@@ -1,10 +1,12 @@
+import type { Verdict } from "../account/changes.ts";
 import type { Knock } from "../account/first-door.ts";
 import { emailKey } from "../directory/email-key.ts";
-import type { User } from "../directory/users.ts";
+import { isOpen, type User } from "../directory/users.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { emailDigest } from "../keys/keyed-digest.ts";
 import type { HashPlace } from "../passwords/hash-places.ts";
 import { dummyHash, hashPassword, verifyPassword } from "../passwords/password-hash.ts";
+import type { ShownPassword } from "../passwords/password-policy.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { entryFor } from "../tokens/browser-cookie.ts";
@@ -13,11 +15,12 @@ import { visitingBrowser } from "./browsers.ts";
 import { askGates, countAgainstSource } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
 import { type Issued, issue, signInTerms } from "./issue.ts";
+import { verdictOn } from "./mailed-links.ts";
 
-/** A sign-in by password; `password` normalised, `proof` the token of a mailed link. */
+/** A sign-in by password; `proof` is the token of a mailed link. */
 export interface LogInRequest {
   email: string;
-  password: string;
+  password: ShownPassword;
   remember: boolean;
   proof: string | undefined;
 }
@@ -61,7 +64,7 @@ async function logInFrom(
   const used = proven.id === undefined ? service.waitUntil(settled) : await settled;
   if (used) return used;
   const terms = signInTerms(service, visit, { roles: user.roles, remember, emailDigest: digest });
-  return knock(service, visit, user, { passwordVersion: user.passwordVersion, epoch: ring.epoch }, terms, {
+  return knock(service, visit, user, verdictOn(user, ring, visit), terms, {
     ...claim,
     isProven: proven.id !== undefined,
   });
@@ -71,7 +74,7 @@ async function knock(
   service: Service,
   visit: Visit,
   { id }: User,
-  verdict: { passwordVersion: number; epoch: number },
+  verdict: Verdict,
   terms: ReturnType<typeof signInTerms>,
   who: Knock,
 ): Promise<Issued | Refusal> {
@@ -100,14 +103,14 @@ async function comparePassword(
   visit: Visit,
   ring: KeyRing,
   user: User | undefined,
-  password: string,
+  password: ShownPassword,
 ): Promise<Refusal | undefined> {
   const stored = user?.password ?? dummyHash(ring);
   const { right, outdated } = await place.use(() => verifyPassword(ring, stored, password));
   if (!user) return { refused: "unknown_email" };
   if (!right) return { refused: "wrong_password" };
-  if (user.status !== "active") return { refused: "account_not_active" };
-  if (outdated) service.waitUntil(rehash(service, visit, ring, user, password));
+  if (!isOpen(user)) return { refused: "account_not_active" };
+  if (outdated) service.waitUntil(rehash(service, visit, ring, user, password.normalized));
   return undefined;
 }
 

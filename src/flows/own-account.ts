@@ -8,7 +8,10 @@ import { visitingBrowser } from "./browsers.ts";
 export interface Profile {
   id: string;
   email: string;
+  emailVerified: boolean;
   roles: string[];
+  /** While somebody waits to have every factor removed: when the wait is over, epoch milliseconds. */
+  recovery?: { finishAfter: number };
 }
 
 /** The account behind a living session: the session is asked of the object while D1 reads the user. */
@@ -21,7 +24,9 @@ export async function readProfile(
     service.account(accountId).checkSession(sessionId),
   ]);
   if ("refused" in session) return session;
-  return user?.status === "active" ? { id: user.id, email: user.email, roles } : { refused: "session_ended" };
+  if (user?.status !== "active") return { refused: "session_ended" };
+  const { id, email, emailVerified } = user;
+  return { id, email, emailVerified, roles, ...(session.recovery ? { recovery: session.recovery } : {}) };
 }
 
 /** The account's active factors. */

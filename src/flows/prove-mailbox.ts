@@ -1,10 +1,11 @@
 import { emailKey } from "../directory/email-key.ts";
+import { isOpen } from "../directory/users.ts";
 import { proofMailGate, proofsFromSourceGate } from "../gate/subjects.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { proveMailbox } from "../mail/messages.ts";
 import { PROOF_LINK_TTL_MS } from "../policy.ts";
 import type { Service, Visit } from "../service.ts";
-import { sealLink } from "../tokens/one-time-link.ts";
+import { mailedLink } from "./mailed-links.ts";
 
 /**
  * Mails a link that shows, at the next sign-in, that somebody reads the mailbox. The answer is the same whatever
@@ -20,11 +21,10 @@ export async function requestProof(service: Service, visit: Visit, email: string
 async function mailProof(service: Service, ring: KeyRing, visit: Visit, key: string): Promise<void> {
   const { shard: source, subjects: asking } = await proofsFromSourceGate(ring, visit.network);
   const [user, mayMail] = await Promise.all([service.users.findByEmailKey(key), service.gate(source).spend(asking)]);
-  if (user?.status !== "active" || !mayMail) return;
+  if (!user || !isOpen(user) || !mayMail) return;
   const { shard, subjects } = await proofMailGate(ring, key);
   if (!(await service.gate(shard).spend(subjects))) return;
   const proof = { id: crypto.randomUUID(), emailKey: key };
-  const token = await sealLink(ring, "proof", proof, visit.now + PROOF_LINK_TTL_MS);
-  const { appName, issuer } = service.config;
-  service.sendLater(proveMailbox(appName, user.email, `${issuer}/proof#token=${token}`));
+  const link = await mailedLink(service, ring, "proof", proof, visit.now + PROOF_LINK_TTL_MS);
+  service.sendLater(proveMailbox(service.config.appName, user.email, link));
 }

@@ -1,8 +1,9 @@
-import type { Refusal } from "../refusal.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { readRefreshToken } from "../tokens/refresh-token.ts";
 import { trustTerms } from "./browsers.ts";
 import { type Issued, issue } from "./issue.ts";
+import { tellOwner } from "./notices.ts";
 
 /** Uses a refresh token. One storage round trip; a forged token costs none. */
 export async function refresh(service: Service, visit: Visit, refreshToken: string): Promise<Issued | Refusal> {
@@ -14,5 +15,8 @@ export async function refresh(service: Service, visit: Visit, refreshToken: stri
   const terms = { epoch: ring.epoch, factorMaxAgeMs, trustTerms: trustTerms(service.config) };
   const request = { sessionId, generation, secret, ...terms };
   const grant = await service.account(accountId).refresh(request);
-  return "refused" in grant ? grant : issue(service, visit, accountId, grant);
+  if (!isRefusal(grant)) return issue(service, visit, accountId, grant);
+  const { refused } = grant;
+  if (refused === "refresh_token_reused") tellOwner(service, visit, accountId, { notice: refused });
+  return grant;
 }

@@ -1,6 +1,7 @@
 import type { SessionGrant } from "../account/admission.ts";
 import type { PasskeySignIn } from "../account/passkey-sign-in.ts";
 import { emailKey } from "../directory/email-key.ts";
+import { isOpen } from "../directory/users.ts";
 import { type AssertionResponse, clientChallenge, requestOptions } from "../factors/passkey.ts";
 import { assertionGate } from "../gate/subjects.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
@@ -13,6 +14,8 @@ import { readUserHandle } from "../tokens/user-handle.ts";
 import { visitingBrowser } from "./browsers.ts";
 import { reserve } from "./first-door.ts";
 import { type Issued, issue, signInTerms } from "./issue.ts";
+import { verdictOn } from "./mailed-links.ts";
+import { tellOfRefusal } from "./notices.ts";
 
 /** What any passkey may sign to sign in. The same for everyone, and kept nowhere. */
 export async function passkeySignInOptions(service: Service, visit: Visit) {
@@ -37,7 +40,7 @@ export async function signInWithPasskey(
   try {
     return await conclude(service, ring, visit, named, asked);
   } catch (error) {
-    service.waitUntil(closeAgain(service, named, asked));
+    service.waitUntil(closeAgain(service, ring, visit, named, asked));
     throw error;
   }
 }
@@ -55,10 +58,11 @@ async function conclude(
     named && service.users.findById(named.accountId),
     asked,
   ]);
-  const isVerified = named !== undefined && grant !== undefined && !("refused" in grant) && user?.status === "active";
+  const isVerified = named !== undefined && grant !== undefined && !("refused" in grant) && user && isOpen(user);
   const digest = user ? await emailDigest(ring, emailKey(user.email) ?? "") : "";
   if (!isVerified || (isRefusal(admitted) && !(await isRecognised(service, ring, visit, digest)))) {
-    await closeAgain(service, named, asked);
+    await closeAgain(service, ring, visit, named, asked);
+    if (named && grant && isRefusal(grant)) tellOfRefusal(service, visit, named.accountId, grant);
     if (isRefusal(admitted)) return admitted;
     await admitted.settle("wrong");
     return grant && "refused" in grant ? grant : { refused: "assertion_unnamed" };
@@ -77,12 +81,17 @@ async function isRecognised(service: Service, ring: KeyRing, visit: Visit, diges
 /** Ends a session that the account has opened and that nobody gets. */
 async function closeAgain(
   service: Service,
+  ring: KeyRing,
+  visit: Visit,
   named: NamedAssertion | undefined,
   asked: Promise<SessionGrant | Refusal> | undefined,
 ): Promise<void> {
   const grant = await asked;
   if (!named || !grant || isRefusal(grant)) return;
-  await service.account(named.accountId).withdraw(grant.sessionId, grant.browser?.id);
+  const isNewNetwork = grant.unfamiliar === "network" || grant.unfamiliar === "both";
+  const { claim } = await visitingBrowser(service, ring, visit);
+  const { sessionId, browser } = grant;
+  await service.account(named.accountId).withdraw(sessionId, browser?.id, isNewNetwork ? claim.network : undefined);
 }
 
 interface NamedAssertion {
@@ -116,7 +125,14 @@ async function askAccount(
   const { claim } = await visitingBrowser(service, ring, visit);
   const { roles: _, ...terms } = signInTerms(service, visit, { roles: [], remember, emailDigest: "" });
   const { relyingParty: rp } = service.config;
-  return service.account(accountId).signInWithPasskey({ ...named, rp, response, epoch: ring.epoch, terms, claim });
+  const account = service.account(accountId);
+  const request = { ...named, rp, response, epoch: ring.epoch, terms, claim };
+  const grant = await account.signInWithPasskey(request);
+  if (!("refused" in grant) || grant.refused !== "change_under_way") return grant;
+  // A change was left half way. The account is told how it ended, and nothing of this sign-in has been spent.
+  const user = await service.users.findById(accountId);
+  if (user) await account.settleChange(verdictOn(user, ring, visit));
+  return account.signInWithPasskey(request);
 }
 
 /** The account's copy of the roles is as old as its last password sign-in; the directory's are the roles. */

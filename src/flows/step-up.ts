@@ -1,5 +1,6 @@
 import type { HashPlace } from "../passwords/hash-places.ts";
 import { verifyPassword } from "../passwords/password-hash.ts";
+import type { ShownPassword } from "../passwords/password-policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import type { AccessToken } from "../tokens/access-token.ts";
@@ -14,7 +15,7 @@ export function stepUp(
   service: Service,
   visit: Visit,
   bearer: AccessToken,
-  password: string | undefined,
+  password: ShownPassword | undefined,
 ): Promise<Issued | Refusal> {
   if (password === undefined) return openChallenge(service, visit, bearer);
   return withHashPlace(service, visit, (place) => proveByPassword(service, visit, bearer, password, place));
@@ -33,7 +34,7 @@ async function proveByPassword(
   service: Service,
   visit: Visit,
   bearer: AccessToken,
-  password: string,
+  password: ShownPassword,
   place: HashPlace,
 ): Promise<Issued | Refusal> {
   const { accountId } = bearer;

@@ -1,6 +1,6 @@
 import { emailKey } from "../directory/email-key.ts";
 import { normalizeRecoveryCode } from "../factors/recovery-code.ts";
-import { normalizePassword } from "../passwords/password-policy.ts";
+import { normalizePassword, type ShownPassword } from "../passwords/password-policy.ts";
 
 /** Whether a text is an address this service takes. */
 export function isEmailAddress(typed: string): boolean {
@@ -8,9 +8,9 @@ export function isEmailAddress(typed: string): boolean {
 }
 
 /** A typed password as it is compared, or nothing when no account can have it. */
-export function comparablePassword(typed: string): string | undefined {
+export function comparablePassword(typed: string): ShownPassword | undefined {
   const normalized = normalizePassword(typed);
-  return normalized === "ill_formed" || normalized === "too_long" ? undefined : normalized;
+  return normalized === "ill_formed" || normalized === "too_long" ? undefined : { normalized, typed };
 }
 
 /** A typed recovery code in its normal form, or nothing when it cannot be one. */

@@ -1,21 +1,23 @@
 import { emailKey } from "../directory/email-key.ts";
 import type { HashPlace } from "../passwords/hash-places.ts";
 import { verifyPassword } from "../passwords/password-hash.ts";
+import type { ShownPassword } from "../passwords/password-policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { openLink } from "../tokens/one-time-link.ts";
+import { confirmEmailChange } from "./change-email.ts";
 import { askGates, countAgainstSource } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
 
 /**
- * Finishes a registration: the link proves the mailbox, the password proves that the same person asked. So whoever
+ * Finishes a registration, or a change of address: the link proves the mailbox, the password proves that the same person asked. So whoever
  * clicks a stranger's link activates nothing. The insert of the address is what makes the link single-use.
  */
 export function verifyEmail(
   service: Service,
   visit: Visit,
   token: string,
-  password: string,
+  password: ShownPassword,
 ): Promise<{ kind: "verified" } | Refusal> {
   return withHashPlace(service, visit, (place) => verifyFrom(place, service, visit, token, password));
 }
@@ -25,10 +27,14 @@ async function verifyFrom(
   service: Service,
   visit: Visit,
   token: string,
-  password: string,
+  password: ShownPassword,
 ): Promise<{ kind: "verified" } | Refusal> {
   const ring = await service.keyRing(visit.now);
   const registration = await openLink(ring, "register", token, visit.now);
+  if (registration === "link_forged") {
+    const change = await openLink(ring, "change_email", token, visit.now);
+    if (typeof change !== "string") return confirmEmailChange(place, service, visit, ring, change, password);
+  }
   if (typeof registration === "string") {
     await countAgainstSource(service, visit);
     return { refused: registration };

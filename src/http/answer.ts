@@ -1,8 +1,9 @@
 import type { Context } from "hono";
-import type { FactorView } from "../account/factors.ts";
 import type { Issued, IssuedTokens } from "../flows/issue.ts";
 import type { NewFactor } from "../flows/new-factor.ts";
+import type { PasswordWasReset } from "../flows/reset-password.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
+import { recoveryMembers } from "./account-members.ts";
 import { setBrowserCookies } from "./browser-cookies.ts";
 import type { Api } from "./context.ts";
 import { isBrowserRequest } from "./host-cookies.ts";
@@ -10,9 +11,10 @@ import { refuse } from "./problem.ts";
 import { setRefreshCookie } from "./refresh-cookie.ts";
 
 /** Answers with tokens, with a challenge, with the way to add a factor, or with the refusal. Each carries only itself. */
-export function answerIssued(c: Context<Api>, issued: Issued | Refusal): Response {
+export function answerIssued(c: Context<Api>, issued: Issued | PasswordWasReset | Refusal): Response {
   if (isRefusal(issued)) return refuse(c, issued);
   if (issued.kind === "tokens") return c.json({ status: "authenticated", ...tokenMembers(c, issued) });
+  if (issued.kind === "password_reset") return c.json({ status: issued.kind });
   const { expiresInSeconds: expires_in, methods } = issued;
   return issued.kind === "challenge"
     ? c.json({ status: "challenge", challenge_token: issued.challengeToken, expires_in, methods })
@@ -28,19 +30,9 @@ export function newFactorMembers(c: Context<Api>, { kind, recoveryCodes, tokens 
   };
 }
 
-/** A factor as lists show it. */
-export function factorMembers({ id, kind, label, createdAt, lastUsedAt }: FactorView) {
-  const last_used_at = lastUsedAt === undefined ? null : rfc3339(lastUsedAt);
-  return { id, kind, label, created_at: rfc3339(createdAt), last_used_at };
-}
-
-/** A moment in JSON: RFC 3339. */
-export function rfc3339(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
 /** The members of a token answer. A browser gets the refresh token, and what it is known by, as cookies. */
-function tokenMembers(c: Context<Api>, { accessToken, expiresInSeconds, sessionId, refresh, cookies }: IssuedTokens) {
+function tokenMembers(c: Context<Api>, { cookies, refresh, ...issued }: IssuedTokens) {
+  const { accessToken, expiresInSeconds, sessionId } = issued;
   const toCookie = refresh !== undefined && isBrowserRequest(c);
   if (toCookie) setRefreshCookie(c, refresh.token, refresh.expiresInSeconds);
   setBrowserCookies(c, cookies);
@@ -51,5 +43,6 @@ function tokenMembers(c: Context<Api>, { accessToken, expiresInSeconds, sessionI
     ...(refresh && !toCookie ? { refresh_token: refresh.token } : {}),
     ...(refresh ? { refresh_expires_in: refresh.expiresInSeconds } : {}),
     session_id: sessionId,
+    ...recoveryMembers(issued),
   };
 }

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { BODY_MAX_BYTES } from "../policy.ts";
 import type { FieldError, Refusal } from "../refusal.ts";
 import { type JsonDefect, parseStrictJson } from "../strict-json.ts";
+import type { Api } from "./context.ts";
 
 /** Member names longer than this are cut where an error names them. */
 const PATH_MAX = 64;
@@ -16,7 +17,7 @@ const DEFECTS: Record<JsonDefect, string> = {
 
 /** Reads a body that must be JSON of exactly this shape. Anything else is a refusal that says where and why. */
 export async function readBody<S extends v.GenericSchema>(
-  c: Context,
+  c: Context<Api>,
   schema: S,
   { mayBeEmpty = false, maxBytes = BODY_MAX_BYTES } = {},
 ): Promise<{ value: v.InferOutput<S> } | Refusal> {
@@ -25,6 +26,8 @@ export async function readBody<S extends v.GenericSchema>(
   if (Number(headers.get("Content-Length")) > maxBytes) return { refused: "body_too_large" };
   const text = await readText(body, maxBytes);
   if (typeof text !== "string") return text;
+  // A body may come as slowly as its sender likes: what it asks for is asked now.
+  c.set("visit", { ...c.get("visit"), now: Date.now() });
   const isEmpty = mayBeEmpty && text === "";
   if (!isEmpty && !isJson(headers)) return { refused: "wrong_content_type" };
   const json = parseStrictJson(isEmpty ? "{}" : text);

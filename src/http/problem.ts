@@ -26,7 +26,7 @@ const PROBLEMS = {
   invalid_refresh_token: [401, "The refresh token is not good; sign in again"],
   weak_password: [422, "Choose another password"],
   invalid_link: [400, "This link or the password that belongs to it does not work"],
-  conflict: [409, "The account has as many authenticators as it can have"],
+  conflict: [409, "The account cannot take this change now"],
   unavailable: [503, "The service cannot answer just now; nothing was issued, try again in a moment"],
 } as const;
 
@@ -49,6 +49,11 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   account_not_active: "sign_in_failed",
   wrong_step_up_password: "sign_in_failed",
   verdict_overtaken: "sign_in_failed",
+  change_under_way: "unavailable",
+  undo_open: "conflict",
+  session_too_young: "forbidden",
+  no_recovery: "not_found",
+  nothing_to_recover: "forbidden",
   source_throttled: "too_many_attempts",
   network_throttled: "too_many_attempts",
   pair_throttled: "too_many_attempts",
@@ -89,6 +94,7 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   link_used: "invalid_link",
   link_wrong_password: "invalid_link",
   proof_used: "invalid_link",
+  address_taken: "conflict",
   factor_limit: "conflict",
   last_factor: "forbidden",
   second_factor_required: "forbidden",
@@ -97,6 +103,7 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   store_unavailable: "unavailable",
   misconfigured: "unavailable",
   fault: "unavailable",
+  request_too_slow: "unavailable",
 };
 
 /** Answers a refusal: the generic problem (RFC 9457) to the client, the precise reason to the log. */
@@ -138,6 +145,7 @@ function detailsOf(refusal: Refusal): Details {
       return { ...retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS), members: { store: refusal.store } };
     case "misconfigured":
     case "fault":
+    case "request_too_slow":
       return retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS);
     case "access_token_missing":
     case "access_token_invalid":

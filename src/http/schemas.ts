@@ -77,6 +77,7 @@ const label = v.pipe(
 
 // The policy says more precisely what is wrong with a new password than a schema could.
 export const Registration = v.strictObject({ email, password: v.string() });
+export const InvitationAcceptance = v.strictObject({ token: linkToken, password: v.string() });
 export const EmailVerification = v.strictObject({ token: linkToken, password });
 export const PasswordSignIn = v.strictObject({
   email,
@@ -91,6 +92,14 @@ export const PasskeySignIn = v.strictObject({
   remember: v.optional(v.boolean(), false),
 });
 export const ProofRequest = v.strictObject({ email });
+export const ForgottenPassword = v.strictObject({ email });
+export const PasswordReset = v.strictObject({ token: linkToken, new_password: v.string() });
+export const PasswordChange = v.strictObject({ current_password: password, new_password: v.string() });
+export const EmailChange = v.strictObject({ new_email: email });
+export const Recovery = v.strictObject({ email, password });
+export const MailedLink = v.strictObject({ token: linkToken });
+/** By a mailed link, or by whoever is signed in. */
+export const RecoveryCancel = v.strictObject({ token: v.optional(linkToken) });
 const answered = { challenge_token: token, trust_browser: v.optional(v.boolean(), false) };
 export const ChallengeAnswer = v.variant("method", [
   v.strictObject({ ...answered, method: v.literal("totp"), code: totpCode }),

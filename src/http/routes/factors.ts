@@ -3,7 +3,8 @@ import { removeFactor, renameFactor, replaceRecoveryCodes, turnOffSecondFactor }
 import { confirmTotp, enrolTotp } from "../../flows/enrol-totp.ts";
 import { listFactors } from "../../flows/own-account.ts";
 import { isRefusal } from "../../refusal.ts";
-import { factorMembers, newFactorMembers } from "../answer.ts";
+import { factorMembers } from "../account-members.ts";
+import { newFactorMembers } from "../answer.ts";
 import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";
 import { enrolling, signedIn } from "../middleware/signed-in.ts";

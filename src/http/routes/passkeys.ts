@@ -3,7 +3,8 @@ import { addPasskey, passkeyCreationOptions } from "../../flows/enrol-passkey.ts
 import { passkeySignInOptions, signInWithPasskey } from "../../flows/sign-in-with-passkey.ts";
 import { PASSKEY_BODY_MAX_BYTES } from "../../policy.ts";
 import { isRefusal } from "../../refusal.ts";
-import { answerIssued, factorMembers, newFactorMembers } from "../answer.ts";
+import { factorMembers } from "../account-members.ts";
+import { answerIssued, newFactorMembers } from "../answer.ts";
 import { audienceProblem } from "../audience.ts";
 import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";

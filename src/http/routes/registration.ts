@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { acceptInvitation } from "../../flows/accept-invitation.ts";
 import { readConfig } from "../../flows/public-documents.ts";
 import { register } from "../../flows/register.ts";
 import { verifyEmail } from "../../flows/verify-email.ts";
@@ -7,7 +8,7 @@ import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";
 import { readFirstDoorBody } from "../first-door-body.ts";
 import { refuse } from "../problem.ts";
-import { EmailVerification, Registration } from "../schemas.ts";
+import { EmailVerification, InvitationAcceptance, Registration } from "../schemas.ts";
 
 /** How an account comes to be. */
 export const registration = new Hono<Api>()
@@ -24,5 +25,12 @@ export const registration = new Hono<Api>()
     if (isRefusal(body)) return refuse(c, body);
     const { token, password } = body.value;
     const outcome = await verifyEmail(c.get("service"), c.get("visit"), token, password);
+    return isRefusal(outcome) ? refuse(c, outcome) : c.json({ status: outcome.kind });
+  })
+  .post("/invitation/accept", async (c) => {
+    const body = await readFirstDoorBody(c, InvitationAcceptance);
+    if (isRefusal(body)) return refuse(c, body);
+    const { token, password } = body.value;
+    const outcome = await acceptInvitation(c.get("service"), c.get("visit"), token, password);
     return isRefusal(outcome) ? refuse(c, outcome) : c.json({ status: outcome.kind });
   });
