@@ -1,19 +1,19 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, inject } from "vitest";
+import { expect } from "vitest";
 import { Authenticator } from "./authenticator.ts";
 import { goodPassword } from "./good-password.ts";
+import { sharedInstance } from "./shared-instance.ts";
 
 const pageOf = (origin: string) => ({ origin, "sec-fetch-site": "same-origin" });
-
 /** Origin of the instance that everything here talks to, and so its issuer: the shared one, until `talkTo`. */
-export let issuer = inject("url");
+export let issuer = sharedInstance();
 
 /** Headers of a page of the service itself: the contract's "browser request". */
 export let ownPage = pageOf(issuer);
 
-/** Talks to a private instance from now on, in this test file alone. Not for the top level: hooks and tests only. */
+/** Talks to another instance from now on. Not for the top level: hooks and tests only, and the last one puts it back. */
 export function talkTo(origin: string): void {
   issuer = origin;
   ownPage = pageOf(origin);

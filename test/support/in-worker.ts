@@ -124,9 +124,9 @@ export async function newPerson(): Promise<Person> {
 }
 
 /** A person who has enrolled an authenticator app, through the API. The code of the step before now is spent. */
-export async function newGuardedPerson(): Promise<GuardedPerson> {
+export async function newGuardedPerson(options: Call = {}): Promise<GuardedPerson> {
   const person = await newPerson();
-  const { body: session } = await logIn(person);
+  const { body: session } = await logIn(person, options);
   return { ...person, session, ...(await addAuthenticator(session.access_token)) };
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Instance, startInstance } from "../../scripts/instance.mjs";
 import { talkTo } from "./client.ts";
+import { sharedInstance } from "./shared-instance.ts";
 
 /** An instance for one test file, which may be started again with other settings on the same state. */
 export class OwnInstance {
@@ -21,7 +22,9 @@ export class OwnInstance {
     talkTo(this.#instance.url);
   }
 
+  /** Ends it; `client.ts` talks to the shared instance again, for the next file. */
   async end(): Promise<void> {
+    talkTo(sharedInstance());
     await this.#instance?.stop();
     rmSync(this.#state, { recursive: true, force: true });
   }

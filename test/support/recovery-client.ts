@@ -85,9 +85,9 @@ export function wrongRecoveryCode(): string {
 export const recover = (challengeToken: string, code: unknown, call?: Call): Promise<Answer> =>
   post("/auth/2fa/verify", { challenge_token: challengeToken, method: "recovery_code", code }, call);
 
-/** A session opened by the password and a recovery code. */
+/** A session opened by the password and a recovery code, from where the person always signs in. */
 export const recoverySession = async (person: CoveredPerson): Promise<Session> =>
-  sessionOf(await recover(await challenged(person), spare(person)));
+  sessionOf(await recover(await challenged(person), spare(person), { source: person.source }));
 
 /** Enrols one more authenticator app, and does not confirm it. */
 export async function pendingApp(access: string, label?: string): Promise<AddedFactor> {

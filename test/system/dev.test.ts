@@ -5,7 +5,8 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { sharedInstance } from "../support/shared-instance.ts";
 
 // `npm run dev` as a person runs it, on a copy of the project: the state and the address of a developer's own
 // `npm run dev` stay untouched.
@@ -169,6 +170,6 @@ test("a private instance leaves nothing when SIGKILL ends the process that start
 });
 
 test("the local runtime runs the cron handler when `npm run dev` asks it to", async () => {
-  const response = await fetch(`${inject("url")}/cdn-cgi/local/scheduled?cron=*+*+*+*+*`);
+  const response = await fetch(`${sharedInstance()}/cdn-cgi/local/scheduled?cron=*+*+*+*+*`);
   expect([response.status, await response.text()]).toEqual([200, "ok"]);
 });

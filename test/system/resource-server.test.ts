@@ -2,7 +2,8 @@ import { createPublicKey, generateKeyPairSync, randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Secret, TOTP } from "otpauth";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sharedInstance } from "../support/shared-instance.ts";
 import {
   type Answer,
   AUDIENCE,
@@ -232,7 +233,7 @@ describe("as a service", () => {
 });
 
 describe("in front of a running Sallyport", () => {
-  const sallyport = inject("url");
+  const sallyport = sharedInstance();
   const source = `2001:db8:${randomBytes(2).toString("hex")}:${randomBytes(2).toString("hex")}::1`;
   const account = { email: `${randomBytes(8).toString("hex")}@example.com`, password: randomBytes(12).toString("hex") };
 

@@ -1,5 +1,11 @@
-import { expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { expectProblem, get, logIn, newPerson, refreshed, signedIn, verifiedPerson } from "../../support/client.ts";
+import { OwnInstance } from "../../support/own-instance.ts";
+
+// Where a hash costs what it does in production.
+const instance = new OwnInstance();
+beforeAll(() => instance.start({}));
+afterAll(() => instance.end());
 
 it("more sign-ins than places for hashing are told to come back, while other routes answer", async () => {
   const session = await signedIn(await verifiedPerson());
