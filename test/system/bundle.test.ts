@@ -17,8 +17,8 @@ const CANARY = randomBytes(32).toString("base64url");
 /** What only the mailbox brings: its route, and the name of its transport, which the bundler keeps. */
 const MAILBOX = ["/dev/mailbox", "mailboxTransport"];
 
-/** What waits for its first use: the passkey library and everything it brings, and QR codes. */
-const LAZY = ["@simplewebauthn/server", "@peculiar/x509", "reflect-metadata", "tsyringe", "asn1js", "qr"];
+/** What waits for its first use: the passkey library and everything it brings, QR codes, and hashes of other services. */
+const LAZY = ["@simplewebauthn/server", "@peculiar/x509", "reflect-metadata", "tsyringe", "asn1js", "qr", "bcryptjs"];
 
 let deployed: Map<string, Buffer>;
 let development: Map<string, Buffer>;
@@ -33,12 +33,12 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the bundle that is deployed", () => {
-  it("evaluates less than 190 KiB of minified JavaScript at its start: some 70 KiB compressed", () => {
+  it("evaluates less than 245 KiB of minified JavaScript at its start: some 85 KiB compressed", () => {
     const { atStart } = evaluationOf("deployed");
     const size = [...atStart.values()].reduce((sum, bytes) => sum + bytes, 0);
     // Something has to be there to be small.
     expect(size).toBeGreaterThan(60 * 1024);
-    expect(size).toBeLessThan(190 * 1024);
+    expect(size).toBeLessThan(245 * 1024);
   });
 
   it.each(LAZY)("evaluates %s when it is first needed, and not before", (name) => {

@@ -2,7 +2,8 @@ import { Hono } from "hono";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Issued, IssuedTokens } from "../../../src/flows/issue.ts";
 import type { NewFactor } from "../../../src/flows/new-factor.ts";
-import { answerIssued, factorMembers, newFactorMembers } from "../../../src/http/answer.ts";
+import type { PasswordWasReset } from "../../../src/flows/reset-password.ts";
+import { answerIssued, newFactorMembers } from "../../../src/http/answer.ts";
 import type { Api } from "../../../src/http/context.ts";
 import type { Refusal } from "../../../src/refusal.ts";
 
@@ -18,7 +19,7 @@ const TOKENS: IssuedTokens = {
 };
 const FACTOR = { id: "t1", kind: "totp", label: "Phone", createdAt: 0 } as const;
 
-async function answerOf(issued: Issued | Refusal, headers: Record<string, string> = {}) {
+async function answerOf(issued: Issued | PasswordWasReset | Refusal, headers: Record<string, string> = {}) {
   const app = new Hono<Api>().get("/", (c) => answerIssued(c, issued));
   const answer = await app.request("/", { headers });
   return {
@@ -95,6 +96,24 @@ describe("an answer", () => {
     });
   });
 
+  it("with tokens says so while a recovery waits, to a step-up as well", async () => {
+    const recovery = { finishAfter: 3_600_000 };
+    const { refresh: _, ...stepUp } = TOKENS;
+    for (const tokens of [TOKENS, stepUp]) {
+      expect((await answerOf({ ...tokens, recovery }, BROWSER)).body).toMatchObject({
+        recovery: { finish_after: "1970-01-01T01:00:00.000Z" },
+      });
+    }
+  });
+
+  it("to the factor of a reset says that the password counts, and sets no cookie", async () => {
+    expect(await answerOf({ kind: "password_reset" }, BROWSER)).toEqual({
+      status: 200,
+      body: { status: "password_reset" },
+      cookies: [],
+    });
+  });
+
   it("that refuses is a problem and sets no cookie", async () => {
     const { status, body, cookies } = await answerOf({ refused: "challenge_unknown" }, BROWSER);
     expect([status, body.code, cookies]).toEqual([401, "invalid_challenge", []]);
@@ -122,16 +141,5 @@ describe("a new factor", () => {
     const inBrowser = await membersOf({ kind: "active", factor: FACTOR, tokens: TOKENS }, BROWSER);
     expect(inBrowser.body).not.toHaveProperty("refresh_token");
     expect(inBrowser.cookies).toHaveLength(1);
-  });
-});
-
-describe("a factor in a list", () => {
-  it("has its times in words, and null where it was never used", () => {
-    const shown = { id: "t1", kind: "totp", label: "Phone", created_at: "1970-01-01T00:00:00.000Z" };
-    expect(factorMembers(FACTOR)).toEqual({ ...shown, last_used_at: null });
-    expect(factorMembers({ ...FACTOR, lastUsedAt: 1000 })).toEqual({
-      ...shown,
-      last_used_at: "1970-01-01T00:00:01.000Z",
-    });
   });
 });

@@ -49,6 +49,11 @@ const TABLE: Record<Refusal["refused"], [members: object, status: number, code: 
   account_not_active: [{}, 401, "sign_in_failed"],
   wrong_step_up_password: [{}, 401, "sign_in_failed"],
   verdict_overtaken: [{}, 401, "sign_in_failed"],
+  change_under_way: [wait, 503, "unavailable"],
+  undo_open: [{}, 409, "conflict"],
+  session_too_young: [{}, 403, "forbidden"],
+  no_recovery: [{}, 404, "not_found"],
+  nothing_to_recover: [{}, 403, "forbidden"],
   source_throttled: [wait, 429, "too_many_attempts"],
   network_throttled: [wait, 429, "too_many_attempts"],
   pair_throttled: [wait, 429, "too_many_attempts"],
@@ -89,11 +94,13 @@ const TABLE: Record<Refusal["refused"], [members: object, status: number, code: 
   link_used: [{}, 400, "invalid_link"],
   link_wrong_password: [{}, 400, "invalid_link"],
   proof_used: [{}, 400, "invalid_link"],
+  address_taken: [{}, 409, "conflict"],
   factor_limit: [{}, 409, "conflict"],
   last_factor: [{}, 403, "forbidden"],
   second_factor_required: [{}, 403, "forbidden"],
   factor_kind_not_accepted: [{}, 403, "forbidden"],
   no_hash_place: [wait, 503, "unavailable"],
+  request_too_slow: [{}, 503, "unavailable"],
   store_unavailable: [{ store: "database" }, 503, "unavailable"],
   fault: [{}, 503, "unavailable"],
   misconfigured: [{}, 503, "unavailable"],
@@ -141,6 +148,7 @@ describe("a refusal on the wire", () => {
       ["wrong_assertion", "sign_count_fell", "assertion_unnamed", "assertion_replayed", "user_verification_unproven"],
     ],
     ["a passkey that is not registered", ["registration_unknown", "registration_wrong", "credential_known"]],
+    ["a change that the account cannot take now", ["undo_open", "address_taken", "factor_limit"]],
     ["a budget that is spent", ["second_factor_budget_spent", "factor_kind_closed", "pair_throttled"]],
     [
       "a refresh token",
@@ -184,7 +192,11 @@ describe("a refusal on the wire", () => {
     expect(await header({ refused: "pair_throttled", ...wait }, "Retry-After")).toBe("17");
     expect(await header({ refused: "pair_throttled", retryAfterSeconds: 0 }, "Retry-After")).toBe("1");
     expect(await header({ refused: "no_hash_place", ...wait }, "Retry-After")).toBe("17");
-    expect(await header({ refused: "fault" }, "Retry-After")).toMatch(/^[1-9]\d*$/);
+    expect(await header({ refused: "change_under_way", ...wait }, "Retry-After")).toBe("17");
+    expect(await header({ refused: "change_under_way", retryAfterSeconds: -1 }, "Retry-After")).toBe("1");
+    for (const refused of ["fault", "request_too_slow"] as const) {
+      expect(await header({ refused }, "Retry-After")).toMatch(/^[1-9]\d*$/);
+    }
     expect(await header({ refused: "session_ended" }, "WWW-Authenticate")).toBe('Bearer error="invalid_token"');
     expect(await header({ refused: "proof_too_old", acr: "aal1", maxAgeSeconds: 300 }, "WWW-Authenticate")).toBe(
       'Bearer error="insufficient_user_authentication", acr_values="aal1", max_age=300',

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   ChallengeAnswer,
   FactorLabel,
+  InvitationAcceptance,
   Nothing,
   PasskeyChallenge,
   PasskeyRegistration,
@@ -18,6 +19,7 @@ const TOKEN = { challenge_token: "aaa.bbb.ccc" };
 const CODE = "0123-4567-89AB-CDEF-GHJK-MNPQ";
 const NORMAL = "0123456789ABCDEFGHJKMNPQ";
 const SIGN_IN = { email: "ada@example.com", password: "an ordinary long password" };
+const shown = (password: string) => ({ normalized: password, typed: password });
 
 const totp = (code: unknown) => read(ChallengeAnswer, { ...TOKEN, method: "totp", code });
 const recovery = (code: unknown) => read(ChallengeAnswer, { ...TOKEN, method: "recovery_code", code });
@@ -147,8 +149,15 @@ describe("a sign-in by password", () => {
   const proof = { kind: "mail_link", token: "token" };
 
   it("may bring a mailed proof", () => {
-    expect(read(PasswordSignIn, SIGN_IN)).toEqual({ ...SIGN_IN, remember: false });
-    expect(read(PasswordSignIn, { ...SIGN_IN, proof })).toEqual({ ...SIGN_IN, remember: false, proof });
+    const signIn = { email: SIGN_IN.email, password: shown(SIGN_IN.password), remember: false };
+    expect(read(PasswordSignIn, SIGN_IN)).toEqual(signIn);
+    expect(read(PasswordSignIn, { ...SIGN_IN, proof })).toEqual({ ...signIn, proof });
+  });
+
+  it("carries the password in its normal form and as it was typed, which imported hashes are made of", () => {
+    const typed = "le\u0300tmein ﬁve … times";
+    const password = { normalized: "l\u00e8tmein five ... times", typed };
+    expect(read(PasswordSignIn, { ...SIGN_IN, password: typed })).toMatchObject({ password });
   });
 
   it.each([
@@ -213,9 +222,31 @@ describe("what else the second door takes", () => {
     expect(read(TotpConfirmation, { factor_id, code: "123 456" })).toEqual({ factor_id, code: "123456" });
     expect(read(TotpConfirmation, { factor_id: "f1", code: "123456" })).toBeUndefined();
     expect(read(StepUp, {})).toEqual({});
-    expect(read(StepUp, { password: SIGN_IN.password })).toEqual({ password: SIGN_IN.password });
+    expect(read(StepUp, { password: SIGN_IN.password })).toEqual({ password: shown(SIGN_IN.password) });
     expect(read(StepUp, { email: SIGN_IN.email })).toBeUndefined();
     expect(read(Nothing, {})).toEqual({});
     expect(read(Nothing, { label: "x" })).toBeUndefined();
+  });
+});
+
+describe("an invitation that is accepted", () => {
+  const TOKEN_AND_PASSWORD = { token: "A".repeat(400), password: "correct horse battery" };
+
+  it("is a link and a password, whose weakness is for the policy to name", () => {
+    expect(read(InvitationAcceptance, TOKEN_AND_PASSWORD)).toEqual(TOKEN_AND_PASSWORD);
+    for (const password of ["", "short", "a\ud800b", "x".repeat(5_000)]) {
+      expect(read(InvitationAcceptance, { ...TOKEN_AND_PASSWORD, password })).toBeDefined();
+    }
+  });
+
+  it.each([
+    ["no token", { password: "x" }],
+    ["no password", { token: "A" }],
+    ["a list for a token", { ...TOKEN_AND_PASSWORD, token: ["A"] }],
+    ["a token of half a character", { ...TOKEN_AND_PASSWORD, token: "\ud800" }],
+    ["an address of its own", { ...TOKEN_AND_PASSWORD, email: "eve@evil.example" }],
+    ["roles", { ...TOKEN_AND_PASSWORD, roles: ["admin"] }],
+  ])("is refused with %s", (_, body) => {
+    expect(read(InvitationAcceptance, body)).toBeUndefined();
   });
 });

@@ -21,6 +21,10 @@ const ROUTES: Record<string, SensitiveAction | undefined> = {
   "DELETE /sessions": undefined,
   "GET /browsers": undefined,
   "DELETE /browsers/:id": "forget_browser",
+  "POST /password/change": "change_password",
+  "POST /email/change": "change_email",
+  "DELETE /me": "delete_account",
+  "GET /export": "export_account",
 };
 
 /** Where an enrolment token does instead of a session. */
@@ -57,6 +61,11 @@ describe("the routes behind a sign-in", () => {
     expect(uses).toHaveLength(Object.keys(ROUTES).length);
   });
 
+  it("are the only ones that look at a token, but for logging out and for what takes a link instead", () => {
+    const own = readSources("src/http/routes").filter(({ text }) => text.includes("bearerToken("));
+    expect(own.map(({ path }) => path.split("/").at(-1))).toEqual(["recovery.ts", "sign-in.ts"]);
+  });
+
   it("are the only ones with a requirement, and each requirement is somebody's", () => {
     const needed = new Set(Object.values(ROUTES).filter((action) => action !== undefined));
     expect(Object.keys(REQUIREMENTS).sort()).toEqual([...needed].sort());
@@ -69,6 +78,10 @@ describe("the routes behind a sign-in", () => {
       turn_off_second_factor: "fresh",
       replace_recovery_codes: "fresh",
       forget_browser: "fresh_or_password",
+      change_password: "fresh_or_password",
+      change_email: "fresh_or_password",
+      delete_account: "fresh_or_password",
+      export_account: "fresh_or_password",
     });
   });
 });

@@ -53,6 +53,15 @@ describe("a one-time link", () => {
     expect(await openLink(ring, "proof", link, NOW)).toBe("link_forged");
   });
 
+  it("carries an invitation, which opens as nothing else", async () => {
+    const invitation = await sealLink(ring, "invitation", { email: "Ada@example.com" }, NOW + DAY);
+    expect(await openLink(ring, "invitation", invitation, NOW)).toEqual({ email: "Ada@example.com" });
+    for (const purpose of ["register", "proof"] as const) {
+      expect(await openLink(ring, purpose, invitation, NOW)).toBe("link_forged");
+    }
+    expect(await openLink(ring, "invitation", link, NOW)).toBe("link_forged");
+  });
+
   it("does not open in another service", async () => {
     expect(await openLink(await newRing(), "register", link, NOW)).toBe("link_forged");
   });
