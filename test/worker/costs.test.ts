@@ -15,13 +15,16 @@ import {
 import { rowsWritten } from "../support/rows-written.ts";
 import { costOf } from "./support/costs.ts";
 
+/** Where the people of this file sign in from; from anywhere else they would be told. */
+const HOME = { source: newSource() };
+
 describe("what a request costs with a warm key ring", () => {
   let person: Person;
   let guarded: GuardedPerson;
 
   beforeAll(async () => {
     person = await newPerson();
-    guarded = await newGuardedPerson();
+    guarded = await newGuardedPerson(HOME);
   });
 
   it("login: user and both gates at once, then the account object", async () => {
@@ -44,7 +47,7 @@ describe("what a request costs with a warm key ring", () => {
 
   it("the second door: the account object alone", async () => {
     const token = (await logIn(guarded)).body.challenge_token as string;
-    const { sequential, calls } = await costOf((options) => answer(token, guarded.code(0), options));
+    const { sequential, calls } = await costOf((options) => answer(token, guarded.code(0), { ...options, ...HOME }));
     expect(calls).toEqual(["account.answer"]);
     expect(sequential).toBe(1);
   });
@@ -101,10 +104,10 @@ describe("rows written", () => {
 
   it("a sign-in without a factor writes one once the account is known, a refresh one", async () => {
     const person = await newPerson();
-    await logIn(person);
+    await logIn(person, HOME);
     let refreshToken = "";
     const signIn = await rowsWritten(async () => {
-      refreshToken = (await logIn(person)).body.refresh_token as string;
+      refreshToken = (await logIn(person, HOME)).body.refresh_token as string;
     });
     const refresh = await rowsWritten(() => call("/auth/refresh", { refresh_token: refreshToken }));
     expect({ signIn, refresh }).toEqual({ signIn: 1, refresh: 1 });

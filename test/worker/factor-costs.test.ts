@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   addAuthenticator,
   answer,
+  type Call,
   call,
   challengeOf,
   codeOf,
@@ -35,25 +36,28 @@ useMovedClock();
 const SETTLED = { after: ["gate.settle"] };
 const NOTICED = { after: ["d1.first"] };
 
+/** Where the people of this file sign in from; from anywhere else they would be told. */
+const HOME = { source: newSource() };
+
 describe("signing in", () => {
   it("with a code: two round trips and a row for the challenge, one and three for the answer", async () => {
-    const person = await newGuardedPerson();
+    const person = await newGuardedPerson(HOME);
     const first = await costOf((options) => logIn(person, options), SETTLED);
     expect(numbers(first)).toEqual({ status: 200, sequential: 2, objects: 1, d1: 0 });
     const token = first.answer.body.challenge_token;
-    const second = await costOf((options) => answer(token, person.codeNow(), options));
+    const second = await costOf((options) => answer(token, person.codeNow(), { ...options, ...HOME }));
     expect(second.calls).toEqual(["account.answer"]);
     expect(numbers(second)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
   });
 
   it("with a passkey beside the password: what it signs costs nothing to write, the answer as much as a code", async () => {
-    const person = await newPasskeyPerson(securityKey());
+    const person = await newPasskeyPerson(securityKey(), HOME);
     const token = await challengeOf(person);
     const asked = await costOf((options) => call("/auth/2fa/passkey/options", { challenge_token: token }, options));
     expect(asked.calls).toEqual(["account.assertionTerms"]);
     expect(numbers(asked)).toEqual({ status: 200, sequential: 1, objects: 0, d1: 0 });
     const response = await person.key.assert(await assertionOptions(token));
-    const answered = await costOf((options) => sendAssertion(token, response, options));
+    const answered = await costOf((options) => sendAssertion(token, response, { ...options, ...HOME }));
     expect(answered.calls).toEqual(["account.answer"]);
     expect(numbers(answered)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
   });
@@ -67,21 +71,22 @@ describe("signing in", () => {
   });
 
   it("with a passkey alone: nothing to begin with, then one round trip and two rows", async () => {
-    const person = await newPasskeyPerson(securityKey());
+    const person = await newPasskeyPerson(securityKey(), HOME);
     const asked = await costOf((options) => call("/auth/passkey/options", {}, options));
     expect(asked.calls).toEqual([]);
     const response = await person.key.assert(await signInOptions());
-    const cost = await costOf((options) => call("/auth/passkey/verify", { response }, options), SETTLED);
+    const request = (options: Call) => call("/auth/passkey/verify", { response }, { ...options, ...HOME });
+    const cost = await costOf(request, SETTLED);
     expect(cost.calls).toEqual(["account.signInWithPasskey", "d1.first", "gate.reserve"]);
     expect(numbers(cost)).toEqual({ status: 200, sequential: 1, objects: 2, d1: 0 });
   });
 
   it("with a passkey alone after the roles have changed: one round trip and two rows more", async () => {
-    const person = await newPasskeyPerson();
+    const person = await newPasskeyPerson(undefined, HOME);
     await env.DB.prepare("UPDATE users SET roles = ? WHERE id = ?").bind('["editor"]', person.id).run();
     const response = await person.key.assert(await signInOptions());
-    const cost = await costOf((options) => call("/auth/passkey/verify", { response }, options), SETTLED);
-    expect(numbers(cost)).toEqual({ status: 200, sequential: 2, objects: 4, d1: 0 });
+    const request = (options: Call) => call("/auth/passkey/verify", { response }, { ...options, ...HOME });
+    expect(numbers(await costOf(request, SETTLED))).toEqual({ status: 200, sequential: 2, objects: 4, d1: 0 });
   });
 
   it("with a wrong assertion of a right handle: four rows of its client, none of the account", async () => {
@@ -99,12 +104,13 @@ describe("signing in", () => {
 describe("a browser", () => {
   it("that is recognised costs a row when it signs in first, and none again on the same day", async () => {
     const [person, browser] = [await newPerson(), new Browser()];
-    await logIn(person);
+    await logIn(person, HOME);
     const rows: number[] = [];
     for (const ms of [0, SECOND, DAY - 2 * SECOND, SECOND]) {
       pass(ms);
-      const cost = await costOf((options) => logIn(person, { ...options, browser }), SETTLED);
-      expect(cost).toMatchObject({ sequential: 2, answer: { status: 200 } });
+      const cost = await costOf((options) => logIn(person, { ...options, ...HOME, browser }), SETTLED);
+      // The first is a new browser's: after its answer the address is read, for the mail.
+      expect(cost).toMatchObject({ sequential: rows.length === 0 ? 3 : 2, answer: { status: 200 } });
       rows.push(cost.rows.objects);
     }
     // The next day's, the session's, and those of two sessions that have run out.
@@ -112,30 +118,59 @@ describe("a browser", () => {
   });
 
   it("that is recognised costs no more than another with a code: one and three", async () => {
-    const [person, browser] = [await newGuardedPerson(), new Browser()];
+    const browser = new Browser();
+    const from = { ...HOME, browser };
+    const person = await newGuardedPerson(HOME);
     for (let i = 0; i < 2; i += 1) {
-      const first = await costOf((options) => logIn(person, { ...options, browser }), SETTLED);
+      const first = await costOf((options) => logIn(person, { ...options, ...from }), SETTLED);
       expect(numbers(first)).toEqual({ status: 200, sequential: 2, objects: 1, d1: 0 });
       const token = first.answer.body.challenge_token;
-      const second = await costOf((options) => answer(token, person.codeNow(), { ...options, browser }));
+      const second = await costOf((options) => answer(token, person.codeNow(), { ...options, ...from }), NOTICED);
       expect(numbers(second)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
       pass(MINUTE);
     }
   });
 
   it("that is trusted signs in with two round trips and one row", async () => {
-    const [person, browser] = [await newGuardedPerson(), new Browser()];
+    const browser = new Browser();
+    const from = { ...HOME, browser };
+    const person = await newGuardedPerson(from);
     const settings = { TRUSTED_BROWSER_DAYS: "30" };
-    const challenge_token = await challengeOf(person, { browser });
+    const challenge_token = await challengeOf(person, from);
     const trusting = { challenge_token, method: "totp", code: person.codeNow(), trust_browser: true };
-    const trusted = await costOf((options) => call("/auth/2fa/verify", trusting, { ...options, browser }), {
+    const trusted = await costOf((options) => call("/auth/2fa/verify", trusting, { ...options, ...from }), {
       settings,
       ...NOTICED,
     });
     expect(numbers(trusted)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
-    const cost = await costOf((options) => logIn(person, { ...options, browser }), { settings, ...SETTLED });
+    const cost = await costOf((options) => logIn(person, { ...options, ...from }), { settings, ...SETTLED });
     expect(cost.answer.body.status).toBe("authenticated");
     expect(numbers(cost)).toEqual({ status: 200, sequential: 2, objects: 1, d1: 0 });
+  });
+});
+
+describe("what the owner hears of", () => {
+  it("from a new network costs one row more without a factor, none with one, and its mail comes after", async () => {
+    const person = await newPerson();
+    await logIn(person, HOME);
+    const cost = await costOf((options) => logIn(person, options), SETTLED);
+    expect(cost.rows.objects).toBe(2);
+    const guarded = await newGuardedPerson(HOME);
+    const token = await challengeOf(guarded, HOME);
+    const answered = await costOf((options) => answer(token, guarded.codeNow(), options), NOTICED);
+    expect(numbers(answered)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
+  });
+
+  it("of wrong answers costs a row once a day, and nothing at the next", async () => {
+    const person = await newGuardedPerson(HOME);
+    const token = await challengeOf(person);
+    const rows: number[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      const cost = await costOf((options) => answer(token, person.wrongCode(), options), NOTICED);
+      expect(cost).toMatchObject({ sequential: 1, answer: { status: 401 } });
+      rows.push(cost.rows.objects);
+    }
+    expect(rows).toEqual([1, 1, 2, 1]);
   });
 });
 

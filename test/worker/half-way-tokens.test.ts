@@ -33,6 +33,15 @@ const PUBLIC = [
   "POST /auth/2fa/passkey/options",
   "POST /auth/passkey/options",
   "POST /auth/passkey/verify",
+  "POST /auth/invitation/accept",
+  "POST /auth/password/forgot",
+  "POST /auth/password/reset",
+  "POST /auth/email/undo",
+  "POST /auth/freeze",
+  "POST /auth/deletion/cancel",
+  "POST /auth/recovery/start",
+  "POST /auth/recovery/confirm",
+  "POST /auth/recovery/finish",
 ];
 
 /** Where an enrolment token does as well as an access token. */
@@ -68,6 +77,8 @@ const BODIES: Record<string, (person: Subject) => object> = {
   "POST /auth/2fa/passkeys": () => ({ response: registration }),
   "PATCH /auth/2fa/factors/:id": () => ({ label: "Stolen" }),
   "POST /auth/step-up": ({ password }) => ({ password }),
+  "POST /auth/password/change": ({ password }) => ({ current_password: password, new_password: `another ${password}` }),
+  "POST /auth/email/change": ({ email }) => ({ new_email: `another.${email}` }),
 };
 
 /** Takes a route, about this person's own factor and session, with a token of whatever kind. */

@@ -147,7 +147,7 @@ describe("the copy in KV", () => {
     await logIn({ ...person, password: "not the right password" });
     expect((await env.KV.list()).keys.map(({ name }) => name)).not.toContain("key-ring");
     const context = createExecutionContext();
-    await worker.scheduled(createScheduledController(), env);
+    await worker.scheduled(createScheduledController(), env, context);
     await waitOnExecutionContext(context);
     expect(await env.KV.get("key-ring")).not.toBeNull();
   });

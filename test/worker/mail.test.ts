@@ -89,10 +89,15 @@ describe("mail", () => {
     expect(sent).toHaveLength(10);
   });
 
-  it("is not sent where registration is closed, and the answer is the same", async () => {
+  it.each(["closed", "invite"])("is not sent where registration is %s, and the answer is the same", async (setting) => {
     const EMAIL = { send: vi.fn() };
-    const bindings = { ...env, ...from, MAIL_TRANSPORT: "binding", REGISTRATION: "closed", EMAIL };
-    expect((await call("/auth/register", registration(), { bindings })).status).toBe(202);
+    const bindings = { ...env, ...from, MAIL_TRANSPORT: "binding", REGISTRATION: setting, EMAIL };
+    const { email } = await newPerson();
+    for (const body of [registration(), { ...registration(), email }]) {
+      const answered = await call("/auth/register", body, { bindings });
+      expect(answered).toMatchObject({ status: 202, text: '{"status":"verification_sent"}' });
+    }
     expect(EMAIL.send).not.toHaveBeenCalled();
+    expect((await call("/auth/config", undefined, { bindings })).body.registration).toBe(setting);
   });
 });

@@ -75,8 +75,9 @@ describe("a stored hash", () => {
     const phc = await hashPassword(keys, "a peppered password");
     const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
     const stranger: KeyRing = { ...keys, byId: () => (id) => ({ id, key: key as CryptoKey }) };
-    expect((await verifyPassword(keys, phc, "a peppered password")).right).toBe(true);
-    expect((await verifyPassword(stranger, phc, "a peppered password")).right).toBe(false);
+    const shown = { normalized: "a peppered password", typed: "a peppered password" };
+    expect((await verifyPassword(keys, phc, shown)).right).toBe(true);
+    expect((await verifyPassword(stranger, phc, shown)).right).toBe(false);
   });
 
   it("of lower parameters is made anew by the next right password, and by no wrong one", async () => {

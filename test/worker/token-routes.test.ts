@@ -26,6 +26,7 @@ const CAN_END_IN_TOKENS = [
   "POST /auth/step-up",
   "POST /auth/2fa/totp/confirm",
   "POST /auth/2fa/passkeys",
+  "POST /auth/password/change",
 ] as const;
 type TokenRoute = (typeof CAN_END_IN_TOKENS)[number];
 
@@ -49,6 +50,19 @@ const CANNOT = [
   "PATCH /auth/2fa/factors/:id",
   "POST /auth/register",
   "POST /auth/email/verify",
+  "POST /auth/invitation/accept",
+  "POST /auth/password/forgot",
+  "POST /auth/password/reset",
+  "POST /auth/email/change",
+  "POST /auth/email/undo",
+  "POST /auth/freeze",
+  "POST /auth/recovery/start",
+  "POST /auth/recovery/confirm",
+  "POST /auth/recovery/cancel",
+  "POST /auth/recovery/finish",
+  "POST /auth/deletion/cancel",
+  "DELETE /auth/me",
+  "GET /auth/export",
   "POST /auth/proof",
   "POST /auth/logout",
   "POST /auth/passkey/options",
@@ -117,8 +131,11 @@ async function takeEveryRoute(holding: Holding, policy: Policy): Promise<Record<
   const instead = first.body.enrolment_token ?? first.body.access_token;
   const second = await throughSecondDoor(first.body.challenge_token ?? instead, holder, bindings);
   const alone = await signInByPasskey(key, { bindings });
+  const change = { current_password: person.password, new_password: "quite another passphrase 7" };
+  const ownBearer = refreshed.body.access_token ?? session.access_token;
+  const changed = await call("/auth/password/change", change, { bearer: ownBearer, bindings });
   const enrolment = first.body.enrolment_token ?? second.body.enrolment_token;
-  const bearer = enrolment ?? refreshed.body.access_token;
+  const bearer = enrolment ?? changed.body.access_token ?? refreshed.body.access_token;
   // The first of the two that succeeds uses an enrolment token up, so each comes first for some accounts.
   const passkeyFirst = holding === "a passkey never registered" && policy !== "passkey";
   const early = passkeyFirst ? await throughNewPasskey(bearer, bindings) : undefined;
@@ -130,21 +147,32 @@ async function takeEveryRoute(holding: Holding, policy: Policy): Promise<Record<
     "POST /auth/step-up": outcomeOf(stepUp),
     "POST /auth/2fa/totp/confirm": await throughTotp(bearer, bindings),
     "POST /auth/2fa/passkeys": early ?? (await throughNewPasskey(bearer, bindings)),
+    "POST /auth/password/change": outcomeOf(changed),
   };
 }
 
 const NO_CHALLENGE = "401 invalid_challenge";
 const NO_CODE = "401 invalid_code";
 const NO_REFRESH = "401 invalid_refresh_token";
+const NO_SESSION = "401 invalid_token";
 /** A session that the present policy would not open: the test after the table. */
 const BELOW_POLICY = expect.any(String);
 const TOO_LITTLE = "401 insufficient_user_authentication";
 
 /** Without a factor; what finishing an authenticator and a passkey gives differs with what comes first. */
 const withoutFactor = (totp: string, passkey: string, totpRequired: string, passkeyRequired: string) => ({
-  optional: ["session aal1", NO_CHALLENGE, NO_CODE, "session aal1", "access token aal1", totp, passkey],
-  required: ["enrolment: totp passkey", NO_CHALLENGE, NO_CODE, NO_REFRESH, BELOW_POLICY, totpRequired, passkeyRequired],
-  passkey: ["enrolment: passkey", NO_CHALLENGE, NO_CODE, NO_REFRESH, BELOW_POLICY, "403 forbidden", "session aal2"],
+  optional: [
+    ...["session aal1", NO_CHALLENGE, NO_CODE, "session aal1", "access token aal1"],
+    ...[totp, passkey, "session aal1"],
+  ],
+  required: [
+    ...["enrolment: totp passkey", NO_CHALLENGE, NO_CODE, NO_REFRESH, BELOW_POLICY],
+    ...[totpRequired, passkeyRequired, NO_SESSION],
+  ],
+  passkey: [
+    ...["enrolment: passkey", NO_CHALLENGE, NO_CODE, NO_REFRESH, BELOW_POLICY],
+    ...["403 forbidden", "session aal2", NO_SESSION],
+  ],
 });
 const withTotp = [
   "challenge: totp recovery_code",
@@ -154,6 +182,7 @@ const withTotp = [
   "challenge: totp recovery_code",
   "200 active",
   "201 active",
+  "session aal2",
 ];
 const withPasskey = [
   "challenge: passkey recovery_code",
@@ -168,6 +197,7 @@ const withCodes = [
   NO_CODE,
   "session aal2-recovery",
   "access token aal2-recovery",
+  TOO_LITTLE,
   TOO_LITTLE,
   TOO_LITTLE,
 ];
@@ -188,12 +218,13 @@ const TABLE: Record<Holding, Record<Policy, unknown[]>> = {
       BELOW_POLICY,
       "403 forbidden",
       "session aal2",
+      NO_SESSION,
     ],
   },
   "a passkey only": {
-    optional: [...withPasskey, "200 active", "201 active"],
-    required: [...withPasskey, "200 active", "201 active"],
-    passkey: [...withPasskey, "403 forbidden", "201 active"],
+    optional: [...withPasskey, "200 active", "201 active", "session aal2"],
+    required: [...withPasskey, "200 active", "201 active", "session aal2"],
+    passkey: [...withPasskey, "403 forbidden", "201 active", "session aal2"],
   },
   "recovery codes only": { optional: withCodes, required: withCodes, passkey: withCodes },
 };

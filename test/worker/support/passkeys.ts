@@ -41,9 +41,9 @@ export interface PasskeyPerson extends Person {
 }
 
 /** A person who has registered this passkey, through the API. */
-export async function newPasskeyPerson(key = syncedPasskey()): Promise<PasskeyPerson> {
+export async function newPasskeyPerson(key = syncedPasskey(), options: Call = {}): Promise<PasskeyPerson> {
   const person = await newPerson();
-  const { body: session } = await logIn(person);
+  const { body: session } = await logIn(person, options);
   const { body } = await addPasskey(session.access_token, key);
   return { ...person, key, recoveryCodes: body.recovery_codes as string[], session };
 }
