@@ -8,7 +8,8 @@ const USAGE = `npm run operator -- <command>
 
   invite <email>                 mails a link that makes an account
   reset-factors <email or id>    removes every second factor of an account; the next sign-in adds one
-  approve <operation id>         approves a reset that another operator has asked for
+  approve <operation id> <email or id>
+                                 approves a reset of that account that another operator has asked for
   list                           what waits to be executed or approved
   import <file>                  imports users; the same as \`npm run import -- <file>\`
 
@@ -68,37 +69,42 @@ async function resetFactors(operations, by, account) {
   const row = (await operations.settle([id], undefined, patience)).get(id);
   if (row?.state === "waiting" && row.begun_at === null) {
     console.log(
-      `A second operator has to approve this within 24 hours:\n  npm run operator -- approve ${id} --as <name>${operations.isRemote ? " --remote" : ""}`,
+      `A second operator has to approve this within 24 hours:\n  npm run operator -- approve ${id} ${account} --as <name>${operations.isRemote ? " --remote" : ""}`,
     );
     return;
   }
   report(row, "Every second factor is removed, and everybody is signed out. The owner has been told.");
 }
 
-async function approve(operations, by, id) {
+/** Names the account as well: whoever approves says whose factors are to go, and does not take a stranger's word for it. */
+async function approve(operations, by, id, { account }) {
   const name = quoted(by);
   const approved = await operations.query(
-    `UPDATE operations SET approved_by = ${name} WHERE id = ${quoted(id)} AND kind = 'reset_factors' AND state = 'waiting' AND approved_by IS NULL AND requested_by <> ${name} RETURNING id`,
+    `UPDATE operations SET approved_by = ${name} WHERE id = ${quoted(id)} AND kind = 'reset_factors' AND state = 'waiting' AND approved_by IS NULL AND requested_by <> ${name} AND payload ->> 'account' = ${quoted(account)} RETURNING id`,
   );
   if (approved[0].length === 0) {
-    throw new Stop(`${by} cannot approve this: it does not wait for approval, or ${by} has asked for it.`);
+    throw new Stop(
+      `${by} cannot approve this: it does not wait for approval, is about another account, or ${by} has asked for it.`,
+    );
   }
   report((await operations.settle([id])).get(id), "Approved: every second factor is removed. The owner has been told.");
 }
 
 async function list(operations) {
   const [rows] = await operations.query(
-    "SELECT id, kind, requested_by, requested_at, approved_by FROM operations WHERE state = 'waiting' ORDER BY seq LIMIT 100",
+    "SELECT id, kind, iif(kind = 'reset_factors', payload ->> 'account', NULL) AS account, requested_by, requested_at, approved_by FROM operations WHERE state = 'waiting' ORDER BY seq LIMIT 100",
   );
   if (rows.length === 0) return console.log("Nothing waits.");
-  for (const { id, kind, requested_by, requested_at, approved_by } of rows) {
+  for (const { id, kind, account, requested_by, requested_at, approved_by } of rows) {
     const approval = approved_by ? `, approved by ${approved_by}` : "";
-    console.log(`${id}  ${kind}  ${requested_by}, ${new Date(requested_at).toISOString()}${approval}`);
+    console.log(
+      `${id}  ${kind}${account ? ` of ${account}` : ""}  ${requested_by}, ${new Date(requested_at).toISOString()}${approval}`,
+    );
   }
 }
 
 const COMMANDS = { invite, "reset-factors": resetFactors, approve, list, import: importFile };
-const WITHOUT_OPERAND = ["list"];
+const OPERANDS = { list: 0, approve: 2 };
 
 function readArguments() {
   try {
@@ -110,15 +116,16 @@ function readArguments() {
 
 async function main() {
   const { values, positionals } = readArguments();
-  const [name = "", operand = "", ...more] = positionals;
+  const [name = "", ...operands] = positionals;
   if (values.help || name === "") return console.log(USAGE);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) throw new Stop(`There is no command "${name}".\n\n${USAGE}`);
-  if (more.length > 0 || (operand === "") !== WITHOUT_OPERAND.includes(name)) throw new Stop(USAGE);
+  if (operands.length !== (OPERANDS[name] ?? 1)) throw new Stop(USAGE);
+  const [operand = "", account] = operands;
   const by = operatorName(values.as);
   const operations = await openOperations({ ...values, needsRunning: name === "invite" });
   try {
-    await command(operations, by, operand, { emailsVerified: values["emails-verified"] });
+    await command(operations, by, operand, { emailsVerified: values["emails-verified"], account });
   } finally {
     await operations.close();
   }

@@ -1,5 +1,5 @@
 import { app } from "./app.ts";
-import { openService, renewKeyRingCopy } from "./service.ts";
+import { openService, renewKeyRingCopy, type Service } from "./service.ts";
 
 export { AccountObject } from "./account/account-object.ts";
 export { GateObject } from "./gate/gate-object.ts";
@@ -8,12 +8,18 @@ export default {
   fetch: app.fetch,
   async scheduled(_event, env, context) {
     const now = Date.now();
-    await renewKeyRingCopy(env, now);
     const service = openService(env, (work) => context.waitUntil(work), {});
+    const renewed = renewKeyRingCopy(env, now);
     // Wrong settings are in the log of every request already.
-    if ("problems" in service) return;
-    // No request waits for what only the cron needs to be evaluated.
-    const { everyMinute } = await import("./flows/every-minute.ts");
-    await everyMinute(service, now);
+    const jobs = "problems" in service ? undefined : jobsOf(service, now);
+    // Side by side: what is due does not wait for a store that takes no copy.
+    const [copy] = await Promise.allSettled([renewed, jobs]);
+    if (copy.status === "rejected") throw copy.reason;
   },
 } satisfies ExportedHandler<Env>;
+
+/** No request waits for what only the cron needs to be evaluated. */
+async function jobsOf(service: Service, now: number): Promise<void> {
+  const { everyMinute } = await import("./flows/every-minute.ts");
+  await everyMinute(service, now);
+}

@@ -47,9 +47,10 @@ export const PASSWORD_TAG_BYTES = 32;
 /**
  * What an imported hash may cost, since each blocks its isolate while it is compared: measured in workerd, none takes
  * more than 300 ms. A row above it is imported without a password, which a reset sets.
- * Argon2: 64 MiB is half of what an isolate has; three passes over it take 250 ms.
+ * Argon2: 64 MiB is half of what an isolate has; three passes over it take 250 ms. Many passes or many lanes are many
+ * small pieces of work, which cost a multiple of that.
  */
-export const FOREIGN_ARGON2 = { memory: 65_536, memoryTimesPasses: 3 * 65_536 } as const;
+export const FOREIGN_ARGON2 = { memory: 65_536, memoryTimesPasses: 3 * 65_536, passes: 64, lanes: 16 } as const;
 /** bcrypt, computed in JavaScript: 240 ms, and each step more doubles it. */
 export const FOREIGN_BCRYPT_COST = 11;
 /** What Web Crypto allows in production and no local runtime enforces; 85 ms for the slowest hash. */
@@ -248,8 +249,11 @@ export const MAILS_TO_ADDRESS = 3;
 export const MAILS_FROM_SOURCE = 10;
 export const MAILS_FROM_NETWORK = 50;
 export const MAIL_WINDOW_MS = HOUR;
-/** A mail that did not leave is tried again after these: a provider that hiccups must not cost anybody an undo. */
-export const MAIL_RETRY_WAITS_MS = [500, 2_000];
+/**
+ * A mail that did not leave is tried again after these: a provider that hiccups must not cost anybody an undo. Once, since
+ * the platform grants thirty seconds after an answer.
+ */
+export const MAIL_RETRY_WAITS_MS = [SECOND];
 /**
  * Proofs mailed to one address in a rolling ten minutes. A link lives fifteen, so silence means that one with at least
  * five minutes to live is in the mailbox already: whoever knows an address cannot use its owner's mails up.

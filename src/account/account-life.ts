@@ -85,7 +85,7 @@ export abstract class AccountLife extends AccountBase {
   }
 
   /** The old address takes its change back. */
-  prepareEmailUndo(verdict: Verdict, undoId: string): Prepared | Refusal {
+  prepareEmailUndo(verdict: Verdict, undoId: string | undefined): Prepared | Refusal {
     return prepareEmailUndo(this.store, verdict, undoId, Date.now());
   }
 

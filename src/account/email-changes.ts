@@ -36,16 +36,16 @@ export function prepareEmailChange(
   return prepareChange(store, store.guard(), verdict, { name: `email:${linkId}`, change, isDue }, now);
 }
 
-/** The old address takes the change back. */
+/** The old address takes the change back: by the link of the undo, or by one that was mailed there before. */
 export function prepareEmailUndo(
   store: AccountStore,
   verdict: Verdict,
-  undoId: string,
+  undoId: string | undefined,
   now: number,
 ): Prepared | Refusal {
-  const isDue = ({ undo }: Life) => isAwaited(undo, undoId, now);
+  const isDue = (life: Life) => isUndoOpen(life, now) && (undoId === undefined || life.undo?.id === undoId);
   const change = { kind: "email_undo" } as const;
-  return prepareChange(store, store.guard(), verdict, { name: `undo:${undoId}`, change, isDue }, now);
+  return prepareChange(store, store.guard(), verdict, { name: "undo", change, isDue }, now);
 }
 
 /** "This was not me": somebody who reads the mailbox says so about something that happened at `since`. */

@@ -6,6 +6,7 @@ import { takeAway } from "./email-undo.ts";
 import { unmetBy } from "./enrolment-owners.ts";
 import { activeFactors, confirmedFactors, type Factor, type FactorView, viewOf } from "./factors.ts";
 import type { SecondFactorPolicy } from "./methods.ts";
+import { endRecoveryByProof } from "./recovery.ts";
 import type { RecoveryCodeSet } from "./recovery-codes.ts";
 import type { PresentedProof, SensitiveAction } from "./requirements.ts";
 import type { Session } from "./sessions.ts";
@@ -72,6 +73,7 @@ export function turnOffSecondFactor(
   if (isRefusal(session)) return session;
   if (secondFactor !== "optional") return { refused: "second_factor_required" };
   guard.recoveryCodes = { keyId: 0, digests: [] };
+  endRecoveryByProof(guard);
   return remove(store, guard, session, confirmedFactors(store), now);
 }
 

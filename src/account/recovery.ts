@@ -35,7 +35,8 @@ export function startRecovery(
   const guard = store.guard();
   const refusal = admitLink(store, guard, verdict, now);
   if (refusal) return refusal;
-  if (!isAwaited(guard.life.recoveryRequest, linkId, now)) return { refused: "link_used" };
+  const isDue = isAwaited(guard.life.recoveryRequest, linkId, now) && hasSecondFactor(store, guard);
+  if (!isDue) return { refused: "link_used" };
   delete guard.life.recoveryRequest;
   const started = { id: recovery.id, startedAt: now, finishAfter: now + recovery.delayMs };
   guard.life.recovery = runningRecovery(guard, now) ?? started;

@@ -4,6 +4,7 @@ export interface NewImportedUser {
   email: string;
   emailKey: string;
   emailVerified: boolean;
+  status: "active" | "disabled";
   /** An imported hash, or nothing where there is none that can be compared. */
   password: string;
   roles: string[];
@@ -37,8 +38,8 @@ export function importedUsersOf(db: D1Database): ImportedUsers {
 
 /** Parameters: the users as JSON, now. */
 const ADD = `
-  INSERT INTO users (id, email, email_key, email_verified, password, roles, created_at)
-  SELECT value ->> 'id', value ->> 'email', value ->> 'emailKey', value ->> 'emailVerified', value ->> 'password',
+  INSERT INTO users (id, email, email_key, email_verified, status, password, roles, created_at)
+  SELECT value ->> 'id', value ->> 'email', value ->> 'emailKey', value ->> 'emailVerified', value ->> 'status', value ->> 'password',
     value -> 'roles', value ->> 'createdAt'
   FROM json_each(?1)
   WHERE NOT EXISTS (SELECT 1 FROM reserved_emails WHERE email_key = value ->> 'emailKey' AND until > ?2)

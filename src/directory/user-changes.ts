@@ -27,6 +27,8 @@ export interface UserChanges {
   close(user: UserVersion, deletesAt: number): Promise<boolean>;
   /** Opens an account again that was to be deleted. */
   reopen(user: UserVersion): Promise<boolean>;
+  /** Lets go of the addresses that were kept for an account long enough. */
+  releaseAddresses(id: string, now: number): Promise<void>;
   /** Removes a closed account and all that the directory has about it, but for the appointment of its deletion. */
   remove(id: string): Promise<void>;
 }
@@ -46,7 +48,9 @@ const MOVE = `UPDATE OR IGNORE users SET email = ?3, email_key = ?4, ${NEXT} WHE
   AND NOT EXISTS (SELECT 1 FROM reserved_emails WHERE email_key = ?4 AND user_id <> ?1 AND until > ?5)`;
 const KEEP_ADDRESS = `INSERT INTO reserved_emails SELECT ?4, ?1, ?3 WHERE ${MADE}
   ON CONFLICT DO UPDATE SET user_id = excluded.user_id, until = excluded.until`;
-const RESTORE = `UPDATE users SET email = ?3, email_key = ?4, password = ?5, ${REOPENED}, ${NEXT} WHERE ${AT_VERSION}`;
+/** Only to an address that was kept for it. */
+const RESTORE = `UPDATE users SET email = ?3, email_key = ?4, password = ?5, ${REOPENED}, ${NEXT} WHERE ${AT_VERSION}
+  AND EXISTS (SELECT 1 FROM reserved_emails WHERE email_key = ?4 AND user_id = ?1)`;
 const RELEASE_ADDRESS = `DELETE FROM reserved_emails WHERE user_id = ?1 AND ${MADE}`;
 const FREEZE = `UPDATE users SET password = ?3, ${REOPENED}, ${NEXT} WHERE ${AT_VERSION}`;
 const CLOSE = `UPDATE users SET status = 'closed', ${NEXT} WHERE ${AT_VERSION} AND status = 'active'`;
@@ -76,6 +80,9 @@ export function userChangesOf(db: D1Database): UserChanges {
     freeze: (user, password) => change(user, [FREEZE, password], [`${CALLED_OFF} AND kind <> 'undo'`]),
     close: (user, deletesAt) => change(user, [CLOSE], [callAt("deletion"), deletesAt]),
     reopen: (user) => change(user, [REOPEN], [`${CALLED_OFF} AND kind = 'deletion'`]),
+    releaseAddresses: async (id, now) => {
+      await db.prepare("DELETE FROM reserved_emails WHERE user_id = ? AND until <= ?").bind(id, now).run();
+    },
     remove: async (id) => {
       await db.batch(REMOVE.map((sql) => db.prepare(sql).bind(id)));
     },

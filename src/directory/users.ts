@@ -26,6 +26,8 @@ export interface Users {
   findById(id: string): Promise<User | undefined>;
   /** Whether an address has an account, or is kept for one that may still ask for it back. */
   isTaken(emailKey: string, now: number): Promise<boolean>;
+  /** For which account an address is kept that it has left. */
+  keptFor(emailKey: string, now: number): Promise<string | undefined>;
   /**
    * Adds a verified user. False when the address is taken: the unique key is the check, and a reservation that lasts
    * beyond the moment of creation is part of the same statement.
@@ -61,6 +63,10 @@ export function usersOf(db: D1Database): Users {
     async isTaken(emailKey, now) {
       const taken = `SELECT 1 FROM users WHERE email_key = ?1 UNION ALL ${RESERVED} LIMIT 1`;
       return (await db.prepare(taken).bind(emailKey, now).first()) !== null;
+    },
+    async keptFor(emailKey, now) {
+      const select = "SELECT user_id FROM reserved_emails WHERE email_key = ? AND until > ?";
+      return (await db.prepare(select).bind(emailKey, now).first<{ user_id: string }>())?.user_id;
     },
     async add({ id, email, emailKey, password, createdAt }) {
       const insert = `INSERT INTO users (email_key, created_at, id, email, password) SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (${RESERVED}) ON CONFLICT DO NOTHING RETURNING id`;

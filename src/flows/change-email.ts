@@ -1,5 +1,7 @@
+import type { Prepared } from "../account/changes.ts";
 import { emailKey } from "../directory/email-key.ts";
 import type { User } from "../directory/users.ts";
+import { mailsToAddressGate } from "../gate/subjects.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import {
   addressAlreadyTaken,
@@ -45,22 +47,25 @@ async function mailBothAddresses(service: Service, visit: Visit, payload: LinkPa
   const ring = await service.keyRing(visit.now);
   const { accountId, email } = payload;
   const key = emailKey(email) ?? "";
-  const [user, other, isTaken, mayMail] = await Promise.all([
+  const [user, other, isTaken] = await Promise.all([
     service.users.findById(accountId),
     service.users.findByEmailKey(key),
     service.users.isTaken(key, visit.now),
-    mayCauseMail(service, ring, visit),
   ]);
-  if (!user) return;
+  // Both hear of it or neither does: beyond its limit a request leads to nothing, and nothing of it is kept quiet.
+  if (!user || !(await mayAsk(service, ring, visit, user))) return;
   const { appName } = service.config;
-  const ownLink = await freezeLink(service, visit, accountId);
-  const asked = emailChangeAsked(appName, user.email, email, ownLink, occasionOf(visit));
-  mailLater(service, ring, user.emailKey, asked, "changes");
-  if (!mayMail) return;
+  const ownLink = await freezeLink(service, visit, user);
+  service.sendLater(emailChangeAsked(appName, user.email, email, ownLink, occasionOf(visit)));
   if (other) mailLater(service, ring, key, addressAlreadyTaken(appName, other.email));
   if (isTaken) return;
   const link = await mailedLink(service, ring, "change_email", payload, visit.now + EMAIL_CHANGE_LINK_TTL_MS);
   mailLater(service, ring, key, confirmNewEmail(appName, email, link));
+}
+
+async function mayAsk(service: Service, ring: KeyRing, visit: Visit, user: User): Promise<boolean> {
+  const { shard, subjects } = await mailsToAddressGate(ring, user.emailKey, "changes");
+  return (await mayCauseMail(service, ring, visit)) && service.gate(shard).spend(subjects);
 }
 
 /**
@@ -128,7 +133,18 @@ export async function undoEmailChange(
   if (isRefusal(link)) return link;
   const { payload, user, verdict } = link;
   const prepared = await service.account(user.id).prepareEmailUndo(verdict, payload.id);
-  const to = { email: payload.email, emailKey: emailKey(payload.email) ?? "" };
+  return restoreAddress(service, visit, user, prepared, payload.email);
+}
+
+/** Gives an account the address back that it had before. The one that loses it hears of that. */
+export async function restoreAddress(
+  service: Service,
+  visit: Visit,
+  user: User,
+  prepared: Prepared | Refusal,
+  email: string,
+): Promise<{ kind: "email_restored" } | Refusal> {
+  const to = { email, emailKey: emailKey(email) ?? "" };
   const changed = await changeAccount(service, visit, user, prepared, {
     write: () => service.userChanges.restoreEmail(user, to, frozenPassword(user.password)),
     isIn: ({ emailKey }) => emailKey === to.emailKey,

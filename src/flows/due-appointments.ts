@@ -39,7 +39,9 @@ async function closeUndo(service: Service, visit: Visit, userId: string): Promis
   const [ring, user] = await Promise.all([service.keyRing(visit.now), service.users.findById(userId)]);
   if (!user) return "lapsed";
   const closed = await service.account(userId).lapseUndo(verdictOn(user, ring, visit));
-  if (closed.kind === "lapsed") await releasePasskeys(service, visit, userId, closed.credentialIds);
+  if (closed.kind === "undecided") return closed.kind;
+  await releasePasskeys(service, visit, userId, closed.credentialIds);
+  await service.userChanges.releaseAddresses(userId, visit.now);
   return closed.kind;
 }
 

@@ -4,7 +4,7 @@ import type { Service, Visit } from "../service.ts";
 import { keepAppointments } from "./due-appointments.ts";
 import { runOperations } from "./operations.ts";
 
-/** What the minute cron does, in turn; none of it keeps the others from being done. `now` in epoch milliseconds. */
+/** What the minute cron does, side by side: none of it keeps the others from being done. `now` in epoch milliseconds. */
 export async function everyMinute(service: Service, now: number): Promise<void> {
   const visit: Visit = {
     now,
@@ -12,11 +12,13 @@ export async function everyMinute(service: Service, now: number): Promise<void> 
     userAgent: "",
     browser: { isBrowser: false, recognised: undefined, trusted: undefined },
   };
-  for (const job of [keepAppointments, runOperations]) {
-    try {
-      await job(service, visit);
-    } catch (error) {
-      logLine({ level: "error", event: "job_failed", job: job.name, error: String(error) });
-    }
+  await Promise.all([keepAppointments, runOperations].map((job) => done(job(service, visit), job.name)));
+}
+
+async function done(work: Promise<void>, job: string): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    logLine({ level: "error", event: "job_failed", job, error: String(error) });
   }
 }

@@ -83,7 +83,10 @@ async function readRows(ring: KeyRing, batchId: string, { emails_verified, users
   const refused: Note[] = [];
   for (const { line, user: given } of users) {
     const user = readImportedUser(given, terms);
+    const twin = isRefusedLine(user) ? undefined : rows.find((row) => row.user.emailKey === user.emailKey);
     if (isRefusedLine(user)) refused.push({ line, reason: user.reason });
+    // Which of them is the owner's, and what each lacks, is not for us to guess.
+    else if (twin) refused.push({ line, reason: `has the address of line ${twin.line}, which was imported` });
     else rows.push({ line, user, id: await accountIdOf(ring, batchId, line) });
   }
   return { rows, refused };
@@ -97,8 +100,9 @@ async function accountIdOf(ring: KeyRing, batchId: string, line: number): Promis
 
 async function newUser(ring: KeyRing, { id, user }: Row): Promise<NewImportedUser> {
   const { email, emailKey, emailVerified, roles, createdAt } = user;
+  const status = user.isDisabled ? "disabled" : "active";
   const password = "resetNeeded" in user.password ? NO_PASSWORD : await storeForeignHash(ring, user.password);
-  return { id, email, emailKey, emailVerified, password, roles, createdAt };
+  return { id, email, emailKey, emailVerified, status, password, roles, createdAt };
 }
 
 function withFactors(rows: Row[]): Row[] {

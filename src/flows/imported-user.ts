@@ -9,6 +9,8 @@ export interface ImportedUser {
   email: string;
   emailKey: string;
   emailVerified: boolean;
+  /** Closed by an operator, there as here. */
+  isDisabled: boolean;
   /** The hash, or why there is none: then the account needs a reset. */
   password: ForeignHash | { resetNeeded: string };
   totpSecrets: Uint8Array[];
@@ -27,7 +29,10 @@ export interface ImportTerms {
   now: number;
 }
 
-const MEMBERS = ["email", "password_hash", "email_verified", "totp_secrets", "roles", "created_at"];
+const MEMBERS = ["email", "password_hash", "email_verified", "totp_secrets", "roles", "disabled", "created_at"];
+/** Whoever reads the mailbox could never get past an authenticator of somebody who does not. */
+const FACTOR_OF_NOBODY =
+  "totp_secrets need email_verified: true, since a factor of an address that nobody has proven locks its owner out";
 /** Those who administer others are made by hand, one at a time. */
 const NEVER_IMPORTED_ROLE = "admin";
 const ROLE = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
@@ -41,20 +46,23 @@ export function readImportedUser(given: unknown, { emailsVerified, now }: Import
   const unknown = Object.keys(line).find((name) => !MEMBERS.includes(name));
   if (unknown !== undefined) return { reason: `has the unknown member ${JSON.stringify(unknown.slice(0, 64))}` };
   const { email } = line;
-  const verified = line.email_verified ?? false;
+  // What the file says of an address is never overruled.
+  const emailVerified = line.email_verified ?? emailsVerified;
   const key = typeof email === "string" ? emailKey(email) : undefined;
   if (typeof email !== "string" || key === undefined) return { reason: "email is not an address this service takes" };
-  if (typeof verified !== "boolean") return { reason: "email_verified is neither true nor false" };
+  if (typeof emailVerified !== "boolean") return { reason: "email_verified is neither true nor false" };
   const password = readPassword(line.password_hash);
   if (isRefusedLine(password)) return password;
   const totpSecrets = readTotpSecrets(line.totp_secrets ?? []);
   if (isRefusedLine(totpSecrets)) return totpSecrets;
+  if (totpSecrets.length > 0 && !emailVerified) return { reason: FACTOR_OF_NOBODY };
+  const { disabled: isDisabled = false } = line;
+  if (typeof isDisabled !== "boolean") return { reason: "disabled is neither true nor false" };
   const roles = readRoles(line.roles ?? []);
   if (isRefusedLine(roles)) return roles;
   const createdAt = readCreatedAt(line.created_at, now);
   if (isRefusedLine(createdAt)) return createdAt;
-  const emailVerified = verified || emailsVerified;
-  return { email, emailKey: key, emailVerified, password, totpSecrets, roles, createdAt };
+  return { email, emailKey: key, emailVerified, isDisabled, password, totpSecrets, roles, createdAt };
 }
 
 /** Tells a refused line from what was read. */
@@ -75,7 +83,9 @@ function readTotpSecrets(given: unknown): Uint8Array[] | RefusedLine {
   }
   const secrets = given.map((text) => (typeof text === "string" ? bytesOfBase32(text) : undefined));
   const good = secrets.filter((secret) => secret !== undefined).filter(isTotpSecret);
-  if (good.length === given.length) return good;
+  // One secret as two factors would make each of its codes good twice.
+  if (good.length === given.length)
+    return good.filter((secret, at) => good.findIndex((one) => isSame(one, secret)) === at);
   const { min, max } = IMPORTED_TOTP_SECRET_BYTES;
   return { reason: `totp_secrets holds what is not base32 of ${min} to ${max} bytes` };
 }
@@ -94,4 +104,8 @@ function readCreatedAt(given: unknown, now: number): number | RefusedLine {
   if (given === undefined || given === null) return now;
   const at = typeof given === "string" && TIMESTAMP.test(given) ? Date.parse(given.replace(" ", "T")) : Number.NaN;
   return at <= now ? at : { reason: "created_at is not a moment of the past such as 2024-05-31T12:00:00Z" };
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }

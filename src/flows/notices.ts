@@ -1,3 +1,4 @@
+import type { User } from "../directory/users.ts";
 import { UNKNOWN_NETWORK } from "../gate/network.ts";
 import { logLine } from "../log.ts";
 import { type Notice, noticeToOwner } from "../mail/notices.ts";
@@ -5,6 +6,7 @@ import type { Occasion } from "../mail/occasion.ts";
 import { FREEZE_LINK_TTL_MS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
+import { mailLater } from "./mail-limits.ts";
 import { mailedLink } from "./mailed-links.ts";
 
 /**
@@ -20,12 +22,24 @@ export function tellOwner(
   occasion: Occasion = occasionOf(visit),
 ): void {
   logLine({ event: notice.notice, account: accountId });
-  service.waitUntil(
-    Promise.all([service.users.findById(accountId), freezeLink(service, visit, accountId)]).then(([user, link]) => {
-      if (!user) return;
-      service.sendLater(noticeToOwner(service.config.appName, user.email, notice, occasion, link));
-    }),
-  );
+  service.waitUntil(mailNotice(service, visit, accountId, notice, occasion));
+}
+
+async function mailNotice(
+  service: Service,
+  visit: Visit,
+  accountId: string,
+  notice: Notice,
+  occasion: Occasion,
+): Promise<void> {
+  const [ring, user] = await Promise.all([service.keyRing(visit.now), service.users.findById(accountId)]);
+  if (!user) return;
+  const link = await freezeLink(service, visit, user);
+  const message = noticeToOwner(service.config.appName, user.email, notice, occasion, link);
+  // Whoever has the password of an account without a factor signs in as often as he likes: a few mails say it all, and
+  // no other notice goes under in them.
+  if (notice.notice === "unfamiliar_sign_in") mailLater(service, ring, user.emailKey, message, "sign-ins");
+  else service.sendLater(message);
 }
 
 /** The same of what was refused, where its owner has to hear of that. */
@@ -36,9 +50,9 @@ export function tellOfRefusal(service: Service, visit: Visit, accountId: string,
 }
 
 /** The link of "this was not me". */
-export async function freezeLink(service: Service, visit: Visit, accountId: string): Promise<string> {
-  const ring = await service.keyRing(visit.now);
-  return mailedLink(service, ring, "freeze", { accountId, at: visit.now }, visit.now + FREEZE_LINK_TTL_MS);
+export async function freezeLink(service: Service, { now }: Visit, { id, email }: User): Promise<string> {
+  const payload = { accountId: id, email, at: now };
+  return mailedLink(service, await service.keyRing(now), "freeze", payload, now + FREEZE_LINK_TTL_MS);
 }
 
 /** When a visit was, where from, and by what program, as a mail may say it. */

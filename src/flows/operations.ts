@@ -24,8 +24,10 @@ export async function runOperations(service: Service, visit: Visit): Promise<voi
   const { operations, config } = service;
   await operations.lapseResets(now - APPROVAL_TTL_MS, now);
   await operations.forgetImportKeys(now - IMPORT_KEY_TTL_MS);
-  const turn = { now, begunBefore: now - OPERATION_LAPSE_MS, needsApproval: config.twoPersonReset };
   for (let count = 0; count < OPERATIONS_A_MINUTE; count += 1) {
+    // By the clock and not by the cron's start, which may be long ago: what runs now is not begun by the next one.
+    const begun = Math.max(now, Date.now());
+    const turn = { now: begun, begunBefore: begun - OPERATION_LAPSE_MS, needsApproval: config.twoPersonReset };
     const operation = await operations.begin(turn);
     if (!operation) return;
     await run(service, visit, operation);

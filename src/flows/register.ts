@@ -8,7 +8,7 @@ import type { Service, Visit } from "../service.ts";
 import { withHashPlace } from "./hash-place.ts";
 import { mailLater, mayCauseMail } from "./mail-limits.ts";
 import { mailedLink } from "./mailed-links.ts";
-import { acceptNewPassword } from "./new-password.ts";
+import { acceptByPolicy, refuseBreached } from "./new-password.ts";
 
 /**
  * Asks for an account. Nothing is stored: the link in the mail seals the address and the hash, and the account exists
@@ -30,13 +30,15 @@ async function registerFrom(
   email: string,
   typedPassword: string,
 ): Promise<{ kind: "verification_sent" } | Refusal> {
-  const password = await acceptNewPassword(service, email, typedPassword);
+  const password = acceptByPolicy(service, email, typedPassword);
   if (typeof password !== "string") return password;
   const ring = await service.keyRing(visit.now);
   const key = emailKey(email) ?? "";
   const [known, mayMail] = await Promise.all([service.users.findByEmailKey(key), mayCauseMail(service, ring, visit)]);
   // Tells a client only what it has done itself, and lets it have no more hashes computed than mails sent.
   if (!mayMail) return { kind: "verification_sent" };
+  const breached = await refuseBreached(service, password);
+  if (breached) return breached;
   const hash = await place.use(() => hashPassword(ring, password));
   const payload = { email, password: hash };
   const link = await mailedLink(service, ring, "register", payload, visit.now + VERIFY_LINK_TTL_MS);

@@ -30,18 +30,28 @@ export function utc(at: number): string {
  * that a mail program would make a link of.
  */
 export function quoted(text: string, max: number): string {
-  return inQuotes(text, max, (line) => line.replace(/:\/\//g, ": //").replace(/(?<=[\p{L}\p{N}])\.(?=\p{L})/gu, ". "));
+  return inQuotes(text, max, unlinked);
 }
 
 /** An address, which leads nowhere: the same, with its dots where they are. */
 export function quotedAddress(address: string): string {
-  return inQuotes(address, EMAIL_MAX_LENGTH, (line) => line);
+  const [localPart = "", ...domain] = address.split("@");
+  const looksLikePage = localPart.includes("/") || /^www\./i.test(localPart);
+  return inQuotes([looksLikePage ? unlinked(localPart) : localPart, ...domain].join("@"), EMAIL_MAX_LENGTH);
 }
 
-function inQuotes(text: string, max: number, unlinked: (line: string) => string): string {
+/** With a gap behind every full stop of whatever script, and behind what makes an address of a page. */
+function unlinked(text: string): string {
+  return text
+    .replace(/\p{Cf}/gu, "")
+    .replace(/:\/\//g, ": //")
+    .replace(/([.\u3002\uff0e\uff61])(?=\p{L})/gu, "$1 ");
+}
+
+function inQuotes(text: string, max: number, shown = (line: string) => line): string {
   const line = text.replace(/[\p{Cc}\p{Cs}\p{Z}\p{Bidi_Control}]+/gu, " ").replace(/[“”]/g, '"');
   const characters = Array.from(line.trim());
-  return `“${unlinked(characters.slice(0, max).join(""))}${characters.length > max ? "…" : ""}”`;
+  return `“${shown(characters.slice(0, max).join(""))}${characters.length > max ? "…" : ""}”`;
 }
 
 function escapeHtml(text: string): string {

@@ -21,8 +21,8 @@ export interface LinkPayloads {
   recovery_cancel: { accountId: string; id: string };
   /** Keeps an account that was to be deleted. */
   deletion_cancel: { accountId: string; id: string };
-  /** "This was not me", from a notice. `at`: when it was sent, epoch milliseconds. */
-  freeze: { accountId: string; at: number };
+  /** "This was not me", from a notice. To which address and when it was sent, epoch milliseconds. */
+  freeze: { accountId: string; email: string; at: number };
 }
 
 /** Why a link does not open. */

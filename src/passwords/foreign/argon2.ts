@@ -28,10 +28,12 @@ export function readArgon2(text: string): Read<ForeignArgon2> {
 }
 
 /** Why a hash costs more than a sign-in may take, if it does. */
-export function excessOfArgon2({ memory, passes }: ForeignArgon2): string | undefined {
+export function excessOfArgon2({ memory, passes, lanes }: ForeignArgon2): string | undefined {
   if (memory > FOREIGN_ARGON2.memory) return `Argon2 with m above ${FOREIGN_ARGON2.memory}`;
   const most = FOREIGN_ARGON2.memoryTimesPasses;
-  return memory * passes > most ? `Argon2 with m times t above ${most}` : undefined;
+  if (memory * passes > most) return `Argon2 with m times t above ${most}`;
+  if (passes > FOREIGN_ARGON2.passes) return `Argon2 with t above ${FOREIGN_ARGON2.passes}`;
+  return lanes > FOREIGN_ARGON2.lanes ? `Argon2 with p above ${FOREIGN_ARGON2.lanes}` : undefined;
 }
 
 /** The tag of a password. */

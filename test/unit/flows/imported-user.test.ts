@@ -14,6 +14,7 @@ describe("a line of an import", () => {
       email: "Ada@Example.com",
       emailKey: "ada@example.com",
       emailVerified: false,
+      isDisabled: false,
       password: { resetNeeded: "no password hash" },
       totpSecrets: [],
       roles: [],

@@ -158,7 +158,7 @@ describe("whatever was left half way", () => {
   it.each(LEFT)("$when $at of $change: the owner freezes the account, resets the password and is in", async (point) => {
     const { person } = await cutOff(point.change, point);
     pass(SECOND);
-    const notice = await noticeOf(person);
+    const notice = await noticeOf({ ...person, email: (await userOf(person))?.email ?? "" });
     const first = await freeze(notice);
     if (first.status === 503) pass(Number(first.headers.get("Retry-After")) * SECOND);
     expect((first.status === 503 ? await freeze(notice) : first).text).toBe('{"status":"frozen"}');

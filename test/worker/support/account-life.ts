@@ -118,8 +118,8 @@ export async function resetLink(person: Person): Promise<string> {
 }
 
 /** The link of "this was not me" of a notice that is mailed at this moment. */
-export async function noticeOf({ id }: Person, at = Date.now()): Promise<string> {
-  return sealLink(await ring(), "freeze", { accountId: id, at }, at + 3 * DAY);
+export async function noticeOf({ id, email }: Person, at = Date.now()): Promise<string> {
+  return sealLink(await ring(), "freeze", { accountId: id, email, at }, at + 3 * DAY);
 }
 
 /** The address that somebody moves to. */

@@ -36,9 +36,9 @@ export async function expectNotice(person: Person, saying: RegExp, act: () => Pr
   return mail;
 }
 
-async function expectFreezeLink({ id }: Person, { text }: Message): Promise<void> {
+async function expectFreezeLink({ id }: Person, { to, text }: Message): Promise<void> {
   const links = [...text.matchAll(/^http:\/\/localhost\/freeze#token=([A-Za-z0-9._~-]+)$/gm)];
   expect(links).toHaveLength(1);
   const opened = await openLink(await ring(), "freeze", links[0]?.[1] ?? "", Date.now());
-  expect(opened).toEqual({ accountId: id, at: expect.any(Number) });
+  expect(opened).toEqual({ accountId: id, email: to, at: expect.any(Number) });
 }
