@@ -149,6 +149,8 @@ async function sendAll(operations, by, file, progress, options) {
   const land = async () => {
     const landed = flight.size > 0 ? await operations.settle([...flight.keys()]) : [];
     for (const [id, row] of landed) rows.set(id, row);
+    // A batch whose row is gone has come to nothing that anybody knows of: it is sent again.
+    for (const id of flight.keys()) if (!rows.has(id)) rows.set(id, { state: "lapsed", result: null });
     for (const lines of flight.values()) done += lines;
     print(done);
     flight = new Map();
@@ -171,7 +173,8 @@ async function sendAll(operations, by, file, progress, options) {
     if (flight.size === BATCHES_IN_FLIGHT) await land();
   }
   await land();
-  await cipher.drop();
+  // What still waits has to be read with it; a day later it is forgotten anyway.
+  if (![...rows.values()].some(({ state }) => state === "waiting")) await cipher.drop();
   return { rows, unread };
 }
 

@@ -69,7 +69,10 @@ async function execute(where, sql) {
 
 /** What to do about it, and what wrangler printed, without the statement. */
 function whatWranglerSays(message) {
-  const said = message.slice(message.indexOf("failed:\n") + "failed:\n".length).trim();
+  const said = message
+    .slice(message.indexOf("failed:\n") + "failed:\n".length)
+    .replace(/Command failed:.*$/s, "")
+    .trim();
   const hint = /no such table/.test(said)
     ? "The database lacks a migration: `npx wrangler d1 migrations apply DB --remote`, or `npm run dev` for the local one."
     : "If this is the deployed database: is this machine signed in to Cloudflare (`npx wrangler login`)?";
