@@ -111,6 +111,8 @@ export const METHOD_CLOSED_RETRY_AFTER_SECONDS = 3_600;
 export const RECOGNISED_BROWSERS = 5;
 /** Networks that an account has signed in from; the one that came first makes room. Home, work, a phone, and travels. */
 export const KNOWN_NETWORKS = 10;
+/** Mails about unfamiliar sign-ins in a rolling hour. */
+export const SIGN_INS_TOLD = 3;
 /** When a browser was last seen is kept to the day: a row for every sign-in would say no more. */
 export const BROWSER_SEEN_STEP_MS = DAY;
 

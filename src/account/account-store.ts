@@ -31,6 +31,8 @@ export interface Guard extends Floor {
   networks: string[];
   /** What the owner was told of lately. */
   warned: Warned;
+  /** When the owner was told of unfamiliar sign-ins lately, epoch milliseconds. */
+  toldOfSignIns: number[];
   /** Username-less challenges that were answered, until they expire by themselves. */
   spentChallenges: { id: string; expiresAt: number }[];
   /** A copy of the directory's roles as of the last password sign-in, for a sign-in that shows no password. */
@@ -52,6 +54,7 @@ const EMPTY_GUARD: Guard = {
   browsers: [],
   networks: [],
   warned: {},
+  toldOfSignIns: [],
   spentChallenges: [],
   roles: [],
   life: {},

@@ -147,7 +147,7 @@ export function recogniseFromNowOn(
   { emailDigest }: Pick<SignInTerms, "emailDigest">,
   now: number,
 ): SeenSignIn {
-  const unfamiliar = becomeFamiliar(guard, claim);
+  const unfamiliar = becomeFamiliar(guard, claim, now);
   const seen = unfamiliar ? { unfamiliar } : {};
   if (!claim.isBrowser) return seen;
   guard.browsers = afterSignIn(guard.browsers, claim, now);

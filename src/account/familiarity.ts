@@ -1,4 +1,4 @@
-import { KNOWN_NETWORKS } from "../policy.ts";
+import { KNOWN_NETWORKS, MAIL_WINDOW_MS, SIGN_INS_TOLD } from "../policy.ts";
 import type { Guard } from "./account-store.ts";
 import { type BrowserClaim, recognise } from "./browsers.ts";
 
@@ -10,7 +10,17 @@ export type Unfamiliar = "network" | "browser" | "both";
  * recognised. The very first sign-in is like no other and says nothing; a client that keeps no cookies is judged by
  * its network alone.
  */
-export function becomeFamiliar(guard: Guard, claim: BrowserClaim): Unfamiliar | undefined {
+export function becomeFamiliar(guard: Guard, claim: BrowserClaim, now: number): Unfamiliar | undefined {
+  const unfamiliar = compareAndRemember(guard, claim);
+  const told = guard.toldOfSignIns.filter((at) => now < at + MAIL_WINDOW_MS);
+  // Whoever has the password of an account without a factor signs in as often as he likes: a few mails say it all, and
+  // no other notice goes under in them.
+  if (!unfamiliar || told.length >= SIGN_INS_TOLD) return undefined;
+  guard.toldOfSignIns = [...told, now];
+  return unfamiliar;
+}
+
+function compareAndRemember(guard: Guard, claim: BrowserClaim): Unfamiliar | undefined {
   const { networks, browsers } = guard;
   const isNewNetwork = !networks.includes(claim.network);
   const isNewBrowser = claim.isBrowser && recognise(browsers, claim) === undefined;

@@ -6,7 +6,6 @@ import type { Occasion } from "../mail/occasion.ts";
 import { FREEZE_LINK_TTL_MS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
-import { mailLater } from "./mail-limits.ts";
 import { mailedLink } from "./mailed-links.ts";
 
 /**
@@ -32,14 +31,10 @@ async function mailNotice(
   notice: Notice,
   occasion: Occasion,
 ): Promise<void> {
-  const [ring, user] = await Promise.all([service.keyRing(visit.now), service.users.findById(accountId)]);
+  const user = await service.users.findById(accountId);
   if (!user) return;
   const link = await freezeLink(service, visit, user);
-  const message = noticeToOwner(service.config.appName, user.email, notice, occasion, link);
-  // Whoever has the password of an account without a factor signs in as often as he likes: a few mails say it all, and
-  // no other notice goes under in them.
-  if (notice.notice === "unfamiliar_sign_in") mailLater(service, ring, user.emailKey, message, "sign-ins");
-  else service.sendLater(message);
+  service.sendLater(noticeToOwner(service.config.appName, user.email, notice, occasion, link));
 }
 
 /** The same of what was refused, where its owner has to hear of that. */

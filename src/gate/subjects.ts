@@ -67,7 +67,7 @@ export async function emailGate(
 }
 
 /** What mails are about that strangers can cause. Each is counted by itself, so that one never uses up the other. */
-export type MailTopic = "mails" | "resets" | "recoveries" | "changes" | "sign-ins";
+export type MailTopic = "mails" | "resets" | "recoveries" | "changes";
 
 /** Mails that one client asks for, and its surroundings. */
 export async function mailsFromSourceGate(
