@@ -15,7 +15,7 @@ const USAGE = `npm run operator -- <command>
 
   --remote                       the deployed service, through Cloudflare's API, instead of the local one
   --as <name>                    who asks; by default the name you are signed in to this machine with
-  --emails-verified              import: the whole file is of addresses that somebody has proven
+  --emails-verified              import: where the file says nothing of an address, somebody has proven it
   --state <folder> --url <url>   a local service elsewhere than that of \`npm run dev\`
 
 docs/importing.md says what the file of an import holds.`;

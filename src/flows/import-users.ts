@@ -126,8 +126,15 @@ function resultOf(rows: Row[], owners: Map<string, string>, refused: Note[]): Im
       result.present += 1;
     } else {
       result.imported += 1;
-      if ("resetNeeded" in user.password) result.reset_needed.push({ line, reason: user.password.resetNeeded });
+      const reason = needsReset(user);
+      if (reason !== undefined) result.reset_needed.push({ line, reason });
     }
   }
   return result;
+}
+
+/** Why somebody cannot sign in before a reset by mail, if so. */
+function needsReset({ password, emailVerified }: ImportedUser): string | undefined {
+  if ("resetNeeded" in password) return password.resetNeeded;
+  return emailVerified ? undefined : "nobody has proven the address";
 }

@@ -95,10 +95,22 @@ describe("an imported account", () => {
 
   it("is verified only where the file or the operator says so", async () => {
     const lines = [line(), line({ email_verified: false }), line({ email_verified: true })];
-    await importAll(lines, { emailsVerified: false });
+    const unproven = { reason: "nobody has proven the address" };
+    const { reset_needed } = await importAll(lines, { emailsVerified: false });
+    expect(reset_needed).toEqual([
+      { line: 1, ...unproven },
+      { line: 2, ...unproven },
+    ]);
     const verified = await Promise.all(lines.map(async ({ email }) => (await stored(email))?.emailVerified));
     expect(verified).toEqual([false, false, true]);
   });
+});
+
+it("what is disabled there is disabled here, whatever password comes with it", async () => {
+  const disabled = line({ disabled: true });
+  expect(await importAll([disabled])).toMatchObject({ imported: 1, refused: [] });
+  expect((await stored(disabled.email))?.status).toBe("disabled");
+  expect((await logIn(personOf(disabled.email))).status).toBe(401);
 });
 
 describe("the same file twice", () => {

@@ -95,3 +95,31 @@ describe("a line is refused", () => {
     },
   );
 });
+
+describe("what nobody has vouched for", () => {
+  it("is not overruled where the file says it", () => {
+    expect(read(lineWith({ email_verified: false }), true)).toMatchObject({ emailVerified: false });
+    expect(read(lineWith({}), true)).toMatchObject({ emailVerified: true });
+  });
+
+  it("brings no factor, which would lock the reader of the mailbox out", () => {
+    const reason = expect.stringContaining("totp_secrets need email_verified");
+    for (const email_verified of [false, undefined]) {
+      expect(read(lineWith({ totp_secrets: [SECRET], email_verified }))).toEqual({ reason });
+    }
+    expect(read(lineWith({ totp_secrets: [SECRET], email_verified: true }))).toHaveProperty("totpSecrets.length", 1);
+  });
+});
+
+it("a secret that stands twice is one factor, or its codes would be good twice", () => {
+  const given = lineWith({
+    totp_secrets: [SECRET, SECRET.toLowerCase(), "KRSXG5CTMVRXEZLUKRSXG5CT"],
+    email_verified: true,
+  });
+  expect(read(given)).toHaveProperty("totpSecrets.length", 2);
+});
+
+it("a line may say that its account is disabled, and nothing else by that name", () => {
+  expect(read(lineWith({ disabled: true }))).toMatchObject({ isDisabled: true });
+  expect(read(lineWith({ disabled: "yes" }))).toEqual({ reason: "disabled is neither true nor false" });
+});

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { emailChanged } from "../../../src/mail/messages.ts";
 import { noticeToOwner } from "../../../src/mail/notices.ts";
 import { AT, FIREFOX, LINK, type OCCASION, TO, tagsOf, textOf } from "../support/mails.ts";
 
@@ -73,4 +74,19 @@ describe("text that a stranger chose, in a notice", () => {
     const [whole] = mailsWith("k".repeat(64));
     expect(whole?.text).toContain(`“${"k".repeat(64)}”`);
   });
+});
+
+it.each([
+  ["ดู.com/login", "ดู. com/login"],
+  ["ev\u00adil\u200b.com", "evil. com"],
+  ["evil。com", "evil。 com"],
+])("what a mail program would make a link of is broken up, in any script: %s", (text, expected) => {
+  for (const { text: plain } of mailsWith(text)) expect(plain).toContain(`“${expected}”`);
+});
+
+it.each([
+  ["ada.lovelace@mail.example", "ada.lovelace@mail.example"],
+  ["www.evil.com/reset@mail.example", "www. evil. com/reset@mail.example"],
+])("an address keeps its dots, unless it looks like a page: %s", (address, shown) => {
+  expect(emailChanged("Acme", TO, address, LINK).text).toContain(`“${shown}”`);
 });
