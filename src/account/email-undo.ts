@@ -47,7 +47,8 @@ export function spendKeptCode({ life: { undo } }: Guard, digest: string | undefi
 
 /**
  * Brings the factors back to what they were before the address changed. Those that were added since do not count until an
- * older one is proven; without an older one nobody could ever wake them, so they go. Answers the credential ids that are free from now on.
+ * older one is proven; without an older one nobody could ever wake them, so they go. Answers the credential ids that are
+ * free from now on.
  */
 export function undoEmailChange(store: AccountStore, guard: Guard): string[] {
   const { undo } = guard.life;
