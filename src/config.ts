@@ -1,5 +1,4 @@
 import {
-  ACCESS_TOKEN_TTL_SECONDS,
   HOUR_MS,
   PASSWORD_MAX,
   PASSWORD_MIN,
@@ -10,6 +9,7 @@ import {
   TRUSTED_BROWSER_DAYS,
 } from "./policy.ts";
 import { Settings } from "./settings.ts";
+import { ACCESS_TOKEN_TTL_SECONDS } from "./token-policy.ts";
 
 /** How mail leaves this deployment. */
 export type MailSettings =

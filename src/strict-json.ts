@@ -1,4 +1,8 @@
-import { BODY_MAX_DEPTH, BODY_MAX_MEMBERS } from "./policy.ts";
+// Imports nothing: what is published for services reads tokens with it.
+
+/** Depth and members of everything that is parsed here, bodies and tokens alike: they stop parser abuse (ASVS 15.2.2). */
+export const JSON_MAX_DEPTH = 8;
+export const JSON_MAX_MEMBERS = 64;
 
 /** What a scan found wrong with a JSON text before it was parsed. */
 export type JsonDefect = "duplicate_member" | "too_deep" | "too_many_members" | "not_json";
@@ -28,7 +32,7 @@ function scan(text: string): JsonDefect | undefined {
     const character = text[at];
     if (character === "{" || character === "[") {
       open.push(character === "{" ? new Set() : undefined);
-      if (open.length > BODY_MAX_DEPTH) return "too_deep";
+      if (open.length > JSON_MAX_DEPTH) return "too_deep";
     } else if (character === "}" || character === "]") {
       open.pop();
     } else if (character === '"') {
@@ -40,7 +44,7 @@ function scan(text: string): JsonDefect | undefined {
         members += 1;
         if (name === undefined || !names) return "not_json";
         if (names.has(name)) return "duplicate_member";
-        if (members > BODY_MAX_MEMBERS) return "too_many_members";
+        if (members > JSON_MAX_MEMBERS) return "too_many_members";
         names.add(name);
       }
       at = end - 1;

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { comparablePassword, comparableRecoveryCode, isEmailAddress } from "../flows/typed-credentials.ts";
-import { BODY_MAX_BYTES, FACTOR_LABEL_MAX, PASSKEY_BODY_MAX_BYTES, TOKEN_MAX_LENGTH } from "../policy.ts";
+import { BODY_MAX_BYTES, FACTOR_LABEL_MAX, PASSKEY_BODY_MAX_BYTES } from "../policy.ts";
+import { TOKEN_MAX_LENGTH } from "../token-policy.ts";
 
 const text = v.pipe(
   v.string(),

@@ -1,7 +1,7 @@
 import * as base64url from "jose/base64url";
 import { calculateJwkThumbprint } from "jose/jwk/thumbprint";
 import { exportJWK } from "jose/key/export";
-import { KEY_RING_TTL_MS } from "../policy.ts";
+import { KEY_RING_TTL_MS } from "../token-policy.ts";
 import type { RootSecret } from "./root-secret.ts";
 import { type DataKey, seal, unseal } from "./seal.ts";
 

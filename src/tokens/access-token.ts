@@ -2,7 +2,7 @@ import type { JWTPayload } from "jose";
 import { SignJWT } from "jose/jwt/sign";
 import { jwtVerify } from "jose/jwt/verify";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { ACCESS_TOKEN_TTL_SECONDS, CLOCK_TOLERANCE_SECONDS } from "../policy.ts";
+import { ACCESS_TOKEN_TTL_SECONDS, CLOCK_TOLERANCE_SECONDS } from "../token-policy.ts";
 import { isCompactJws } from "./compact-form.ts";
 import { type Acr, describeProof, type FactorTimes, type Proof, type ProofClaims } from "./proof.ts";
 

@@ -1,6 +1,7 @@
 import type { KeyRing } from "../keys/key-ring.ts";
 import { seal, unseal } from "../keys/seal.ts";
-import { DEVICE_COOKIE_ACCOUNTS, TOKEN_MAX_LENGTH } from "../policy.ts";
+import { DEVICE_COOKIE_ACCOUNTS } from "../policy.ts";
+import { TOKEN_MAX_LENGTH } from "../token-policy.ts";
 
 /**
  * Which cookie it is: `__Host-sallyport_dev` names a browser that has signed in completely and only chooses its pots,

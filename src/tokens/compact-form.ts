@@ -1,4 +1,4 @@
-import { TOKEN_MAX_LENGTH } from "../policy.ts";
+import { TOKEN_MAX_LENGTH } from "../token-policy.ts";
 
 const COMPACT_FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)$/;
 /** Base64url characters of a 32-byte HMAC and of a 64-byte ES256 signature (RFC 7518 §3.2, §3.4). */

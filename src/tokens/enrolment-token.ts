@@ -1,6 +1,6 @@
 import { decodeProtectedHeader } from "jose/decode/protected_header";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { TOKEN_MAX_LENGTH } from "../policy.ts";
+import { TOKEN_MAX_LENGTH } from "../token-policy.ts";
 import { type OwnJwtKind, signOwnJwt, verifyOwnJwt } from "./own-jwt.ts";
 
 /** Names an enrolment that waits in an account object: a right password, and a second factor that has yet to be added. */

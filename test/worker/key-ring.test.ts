@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
 import { createKeyRingRecord } from "../../src/keys/key-ring.ts";
 import { KeyRingStore } from "../../src/keys/key-ring-store.ts";
-import { KEY_RING_TTL_MS } from "../../src/policy.ts";
+import { KEY_RING_TTL_MS } from "../../src/token-policy.ts";
 import { countingBindings } from "../support/counting.ts";
 import { call, logIn, newGuardedPerson, roots, signIn } from "../support/in-worker.ts";
 import { addSomeone, storeRing } from "../support/stored-ring.ts";

@@ -10,7 +10,7 @@ import {
 } from "../../src/keys/key-ring.ts";
 import { type KeyRingBindings, KeyRingStore } from "../../src/keys/key-ring-store.ts";
 import { seal, unseal } from "../../src/keys/seal.ts";
-import { KEY_RING_TTL_MS } from "../../src/policy.ts";
+import { KEY_RING_TTL_MS } from "../../src/token-policy.ts";
 import { countingBindings } from "../support/counting.ts";
 import { roots } from "../support/in-worker.ts";
 import { slowCrypto } from "../support/slow-crypto.ts";

@@ -1,8 +1,8 @@
 import { Hono } from "hono";
 import { etag } from "hono/etag";
 import { checkReadiness, readJwks, readRelatedOrigins } from "../../flows/public-documents.ts";
-import { JWKS_MAX_AGE_SECONDS } from "../../policy.ts";
 import { isRefusal } from "../../refusal.ts";
+import { JWKS_MAX_AGE_SECONDS } from "../../token-policy.ts";
 import type { Api } from "../context.ts";
 import { anyOrigin } from "../middleware/origins.ts";
 import { refuse } from "../problem.ts";

@@ -2,8 +2,9 @@ import { posix } from "node:path";
 import { importsOf, namesIn, type SourceFile, usesAny } from "./source-scan.ts";
 
 const PLAIN = ["keys", "passwords", "factors", "tokens"];
+const POLICIES = ["policy", "token-policy"];
 const STORED = ["directory", "events", "mail"];
-const BELOW_FLOWS = ["policy", "refusal", "log", "config", ...PLAIN, "account", "gate", ...STORED];
+const BELOW_FLOWS = [...POLICIES, "refusal", "log", "config", "audiences", ...PLAIN, "account", "gate", ...STORED];
 
 /**
  * Who may import whom: an allow list, and type-only imports count. A room may always import itself. A name with a slash
@@ -11,22 +12,24 @@ const BELOW_FLOWS = ["policy", "refusal", "log", "config", ...PLAIN, "account", 
  */
 export const ROOMS: Record<string, string[]> = {
   policy: [],
+  "token-policy": [],
   refusal: [],
   log: [],
   globals: [],
   settings: [],
-  config: ["policy", "settings"],
-  "strict-json": ["policy"],
+  audiences: ["settings", "sdk"],
+  config: [...POLICIES, "settings", "audiences"],
+  "strict-json": [],
   service: BELOW_FLOWS,
   app: ["http", "service", "config", "log"],
   index: ["app", "service", "flows/every-minute.ts", "account/account-object.ts", "gate/gate-object.ts"],
-  ...Object.fromEntries(PLAIN.map((room) => [room, [...PLAIN, "policy", "refusal", "strict-json"]])),
-  account: ["factors", "keys", "tokens", "policy", "refusal"],
-  gate: ["factors", "keys", "tokens", "policy", "refusal"],
-  ...Object.fromEntries(STORED.map((room) => [room, ["policy", "refusal", "keys"]])),
+  ...Object.fromEntries(PLAIN.map((room) => [room, [...PLAIN, ...POLICIES, "refusal", "strict-json", "sdk"]])),
+  account: ["factors", "keys", "tokens", ...POLICIES, "refusal", "directory/ended-sessions.ts"],
+  gate: ["factors", "keys", "tokens", ...POLICIES, "refusal"],
+  ...Object.fromEntries(STORED.map((room) => [room, [...POLICIES, "refusal", "keys"]])),
   flows: [...BELOW_FLOWS, "service"],
-  http: ["flows", "policy", "refusal", "log", "strict-json"],
-  sdk: [],
+  http: ["flows", ...POLICIES, "refusal", "log", "strict-json"],
+  sdk: ["strict-json", "token-policy"],
 };
 
 /** Rooms that may import types, and nothing but types, from more rooms than those above. */
@@ -34,10 +37,10 @@ const TYPES: Record<string, string[]> = { http: Object.keys(ROOMS), sdk: ["token
 
 /** Where each package and each built-in module may be imported. What is not listed may be imported nowhere. */
 const PACKAGES: Record<string, string[]> = {
-  hono: ["http", "app"],
+  hono: ["http", "app", "sdk/require-auth.ts"],
   valibot: ["http"],
   qr: ["http"],
-  jose: ["keys", "tokens", "passwords"],
+  jose: ["keys", "tokens", "passwords", "sdk"],
   "@noble/hashes": [...PLAIN, "account", "gate"],
   "@phi-ag/argon2": ["passwords/password-hash.ts"],
   // Tables of 4 KiB for hashes that few services ever import: it waits for the first.
