@@ -1,0 +1,94 @@
+import * as policy from "../token-policy.ts";
+import { type FetchedJwks, fetchJwks, type Jwks } from "./jwks.ts";
+import { KeysUnavailable } from "./refused.ts";
+import { checkedAddress, type Fetch, type FetchDefect } from "./small-fetch.ts";
+import { withinTimeout } from "./within-timeout.ts";
+
+/** The public keys of an issuer, by their ids. */
+export interface KeySet {
+  /** The key of this id; `undefined` when the issuer has none. Throws {@link KeysUnavailable} when that is not known. */
+  keyFor(kid: string): Promise<CryptoKey | undefined>;
+}
+
+/** How the keys are asked for. */
+export interface KeySetOptions {
+  /** Where they are, if not at `<issuer>/.well-known/jwks.json`. */
+  jwksUri?: string;
+  /** How they are fetched. Default: the platform's `fetch`. */
+  fetch?: Fetch;
+  /** Epoch milliseconds. Default: `Date.now`. */
+  now?: () => number;
+}
+
+interface Known {
+  jwks: Jwks;
+  /** Epoch milliseconds. */
+  expiresAt: number;
+  /** Later than that only when the issuer was asked again and was silent. */
+  usableUntil: number;
+}
+
+/**
+ * The keys that an issuer publishes (RFC 7517), fetched when a token first needs them and kept as long as the answer
+ * allows. A key id that nobody has costs a fetch at most every 30 s, however many tokens name it. When the issuer does not
+ * answer, keys go on for 15 minutes more; when it answers with anything else than keys, they do not. Throws a `TypeError`
+ * for an address that is not `https:` (or `http:` to this machine).
+ *
+ * @example
+ * const keys = publishedKeys("https://auth.example.com", { jwksUri: "https://keys.example.net/jwks.json" });
+ * await verifyAccessToken(token, { issuer, audience, keys });
+ */
+export function publishedKeys(issuer: string, { jwksUri, fetch, now = Date.now }: KeySetOptions = {}): KeySet {
+  const address = checkedAddress(jwksUri ?? `${issuer}/.well-known/jwks.json`);
+  let known: Known | undefined;
+  let triedAt = Number.NEGATIVE_INFINITY;
+  let flight: Promise<void> | undefined;
+
+  const isFresh = () => known !== undefined && now() < known.expiresAt;
+  const isUsable = () => known !== undefined && now() < known.usableUntil;
+  // A clock that was put back is no reason to wait until it is where it was.
+  const sinceTry = () => (now() < triedAt ? Number.POSITIVE_INFINITY : now() - triedAt);
+  const mayTry = () => sinceTry() >= (isUsable() ? policy.JWKS_COOLDOWN_MS : policy.JWKS_RETRY_MS);
+
+  async function load(): Promise<void> {
+    triedAt = now();
+    known = knownAfter(await fetchJwks(address, fetch), known, now());
+  }
+
+  function refresh(): Promise<void> {
+    // A runtime may drop the request that began a fetch, and the fetch with it: later requests do not wait for that one.
+    const isUnderWay = flight && sinceTry() < policy.JWKS_TIMEOUT_MS;
+    if (!isUnderWay) flight = mayTry() ? load() : undefined;
+    return flight ? withinTimeout(flight) : Promise.resolve();
+  }
+
+  return {
+    async keyFor(kid) {
+      const cached = isFresh() ? known?.jwks.get(kid) : undefined;
+      if (cached) return cached;
+      await refresh();
+      if (!known || !isUsable()) throw new KeysUnavailable(`the keys of ${issuer} cannot be had`);
+      return known.jwks.get(kid);
+    },
+  };
+}
+
+/** What is known after an answer at `now`, and for how long. */
+function knownAfter(answer: FetchedJwks | FetchDefect, known: Known | undefined, now: number): Known | undefined {
+  if (typeof answer === "object") {
+    const expiresAt = now + answer.maxAgeSeconds * 1000;
+    return { jwks: answer.jwks, expiresAt, usableUntil: expiresAt };
+  }
+  // An issuer that speaks and does not say these keys may have dropped them: they end with their own time.
+  const more = answer === "unreachable" ? policy.JWKS_STALE_MS : 0;
+  return known && { ...known, usableUntil: known.expiresAt + more };
+}
+
+const sharedKeys = new Map<string, KeySet>();
+
+/** The published keys of an issuer, one set of them for the whole process. */
+export function sharedKeysOf(issuer: string): KeySet {
+  const keys = sharedKeys.get(issuer) ?? publishedKeys(issuer);
+  sharedKeys.set(issuer, keys);
+  return keys;
+}
