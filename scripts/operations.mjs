@@ -51,7 +51,7 @@ async function localService({ state, url, needsRunning }) {
   const running = url ?? (state ? undefined : runningService());
   if (running) return { url: running, end: async () => {} };
   if (needsRunning) throw new Stop("This needs the running service, whose mailbox gets the mail. Start `npm run dev`.");
-  console.log("No `npm run dev` is running: starting the service for this command …");
+  console.error("No `npm run dev` is running: starting the service for this command …");
   const instance = await startInstance({ state: state ?? STATE, rootSecret: localRootSecret() });
   return { url: instance.url, end: () => instance.stop() };
 }

@@ -1,6 +1,5 @@
 // What operators ask of the service, from the command line. `npm run operator` lists the commands.
-import { userInfo } from "node:os";
-import { parseArgs } from "node:util";
+import { COMMON_OPTIONS, operatorName, readArguments, resultOf, runCommand } from "./command.mjs";
 import { importFile } from "./import.mjs";
 import { openOperations, quoted, Stop } from "./operations.mjs";
 
@@ -20,14 +19,7 @@ const USAGE = `npm run operator -- <command>
 
 docs/importing.md says what the file of an import holds.`;
 
-const OPTIONS = {
-  remote: { type: "boolean", default: false },
-  as: { type: "string" },
-  "emails-verified": { type: "boolean", default: false },
-  state: { type: "string" },
-  url: { type: "string" },
-  help: { type: "boolean", default: false },
-};
+const OPTIONS = { ...COMMON_OPTIONS, "emails-verified": { type: "boolean", default: false } };
 
 /** A reset that nobody has begun after two rounds of the cron waits for somebody else. */
 const APPROVAL_PATIENCE_MS = { local: 3_000, remote: 130_000 };
@@ -39,22 +31,9 @@ const SENTENCES = {
   nothing_to_recover: "The account has no second factor.",
 };
 
-function operatorName(given) {
-  const name = (given ?? userInfo().username).trim().toLowerCase();
-  if (!/^[a-z0-9][a-z0-9._@+-]{0,63}$/.test(name))
-    throw new Stop(`"${name}" is no name of an operator: use --as <name>.`);
-  return name;
-}
-
-/** Says what came of an operation, and whether it was what was asked for. */
+/** Says that what was asked for is done. */
 function report(row, done) {
-  if (!row || row.state === "waiting") {
-    throw new Stop(`It has not been executed yet. \`npm run operator -- list\` shows what waits.`);
-  }
-  const result = JSON.parse(row.result ?? "{}");
-  if (result.refused) throw new Stop(SENTENCES[result.refused] ?? `Refused: ${result.refused}.`);
-  if (row.state === "lapsed" || result.failed)
-    throw new Stop(`It was given up: ${result.failed ?? "nobody approved it"}.`);
+  resultOf(row, SENTENCES);
   console.log(done);
 }
 
@@ -106,16 +85,8 @@ async function list(operations) {
 const COMMANDS = { invite, "reset-factors": resetFactors, approve, list, import: importFile };
 const OPERANDS = { list: 0, approve: 2 };
 
-function readArguments() {
-  try {
-    return parseArgs({ options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new Stop(`${error.message}\n\n${USAGE}`);
-  }
-}
-
 async function main() {
-  const { values, positionals } = readArguments();
+  const { values, positionals } = readArguments(OPTIONS, USAGE);
   const [name = "", ...operands] = positionals;
   if (values.help || name === "") return console.log(USAGE);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -131,7 +102,4 @@ async function main() {
   }
 }
 
-main().catch((error) => {
-  console.error(error instanceof Stop ? error.message : error);
-  process.exitCode = 1;
-});
+runCommand(main);

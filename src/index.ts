@@ -1,5 +1,5 @@
 import { app } from "./app.ts";
-import { openService, renewKeyRingCopy, type Service } from "./service.ts";
+import { openService, renewKeyRing, type Service } from "./service.ts";
 
 export { AccountObject } from "./account/account-object.ts";
 export { GateObject } from "./gate/gate-object.ts";
@@ -9,7 +9,7 @@ export default {
   async scheduled(_event, env, context) {
     const now = Date.now();
     const service = openService(env, (work) => context.waitUntil(work), {});
-    const renewed = renewKeyRingCopy(env, now);
+    const renewed = renewKeyRing(env, now);
     // Wrong settings are in the log of every request already.
     const jobs = "problems" in service ? undefined : jobsOf(service, now);
     // Side by side: what is due does not wait for a store that takes no copy.

@@ -1,10 +1,19 @@
 /** What operators can ask for. */
-export type OperationKind = "import_key" | "import_users" | "invite" | "reset_factors";
+export type OperationKind =
+  | "import_key"
+  | "import_users"
+  | "invite"
+  | "reset_factors"
+  | "list_keys"
+  | "rotate_key"
+  | "drop_key"
+  | "rewrap_keys";
 
 /** An operation that is being executed. */
 export interface Operation {
   id: string;
-  kind: OperationKind;
+  /** One of {@link OperationKind}, unless a newer version's command or a slip of the hand has written it. */
+  kind: string;
   payload: string;
   requestedBy: string;
   /** How often it was begun, this time included. */

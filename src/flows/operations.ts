@@ -13,6 +13,7 @@ import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { importUsers } from "./import-users.ts";
 import { invite } from "./invite.ts";
+import { operateOnKeys } from "./key-operations.ts";
 import { resetFactors } from "./reset-factors.ts";
 
 /**
@@ -30,7 +31,7 @@ export async function runOperations(service: Service, visit: Visit): Promise<voi
     const turn = { now: begun, begunBefore: begun - OPERATION_LAPSE_MS, needsApproval: config.twoPersonReset };
     const operation = await operations.begin(turn);
     if (!operation) return;
-    await run(service, visit, operation);
+    await run(service, { ...visit, now: begun }, operation);
   }
 }
 
@@ -70,6 +71,13 @@ async function execute(service: Service, visit: Visit, operation: Operation): Pr
       return { result: await invite(service, visit, memberOf(payload, "email")) };
     case "reset_factors":
       return { result: await resetFactorsOf(service, visit, memberOf(payload, "account"), id) };
+    case "list_keys":
+    case "rotate_key":
+    case "drop_key":
+    case "rewrap_keys":
+      return { result: await operateOnKeys(service, visit, operation.kind, operation) };
+    default:
+      return { result: { failed: "this version of the service knows no such operation" } };
   }
 }
 

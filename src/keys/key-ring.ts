@@ -1,19 +1,8 @@
 import * as base64url from "jose/base64url";
-import { calculateJwkThumbprint } from "jose/jwk/thumbprint";
-import { exportJWK } from "jose/key/export";
 import { KEY_RING_TTL_MS } from "../token-policy.ts";
+import { type DataKeyPurpose, PURPOSE_RULES } from "./key-purposes.ts";
 import type { RootSecret } from "./root-secret.ts";
 import { type DataKey, seal, unseal } from "./seal.ts";
-
-/** Purposes of the first version. A record without one of them is damaged: a new pepper would make every hash wrong. */
-const FIRST_PURPOSES = ["seal", "challenge", "refresh", "link", "pepper", "digest"] as const;
-/** Purposes that came later: a record of an earlier version is completed with them. */
-const LATER_PURPOSES = ["recovery", "handle", "assertion"] as const;
-
-/** What a symmetric key is for. No key serves two purposes, so nothing made for one can be passed off as another. */
-export type DataKeyPurpose = (typeof FIRST_PURPOSES | typeof LATER_PURPOSES)[number];
-
-const ENCRYPTING: ReadonlySet<DataKeyPurpose> = new Set(["seal", "link"]);
 
 /** A public signing key as the JWKS shows it. */
 export interface PublicJwk {
@@ -26,52 +15,71 @@ export interface PublicJwk {
   kid: string;
 }
 
-/** The ring as it is sealed and stored. Times in epoch milliseconds. */
+/** Where a key is in its life; what is gone is no longer in the record. */
+export type KeyState = "next" | "active" | "retired";
+
+/** The life of a key. Times in epoch milliseconds. */
+export interface KeyLife {
+  state: KeyState;
+  /** When it was made, and so published. */
+  createdAt: number;
+  /** When it came into use; absent in records of an earlier version, whose keys were in use from the start. */
+  activeAt?: number;
+  /** When its successor came into use. */
+  retiredAt?: number;
+  /** Operations that asked for it to come into use. */
+  askedBy?: string[];
+}
+
+/** A private signing key at rest. */
+export interface SigningKeyRecord extends KeyLife {
+  kid: string;
+  jwk: JsonWebKey;
+}
+
+/** A symmetric key at rest. `id` is one byte, 1 to 255. */
+export interface DataKeyRecord extends KeyLife {
+  id: number;
+  purpose: DataKeyPurpose;
+  secret: string;
+}
+
+/** An emergency drop that was executed. */
+export interface Drop {
+  key: string;
+  /** The operation that asked for it. */
+  by: string;
+  /** Epoch milliseconds. */
+  at: number;
+}
+
+/** The ring as it is sealed and stored. Keys stand in the order in which they were made. */
 export interface KeyRingRecord {
   version: number;
   /** Raised by an emergency drop: credentials of an older epoch are refused everywhere. */
   epoch: number;
-  signing: { kid: string; state: "active"; createdAt: number; jwk: JsonWebKey }[];
-  data: { id: number; purpose: DataKeyPurpose; state: "active"; createdAt: number; secret: string }[];
+  /** When the last emergency drop was, epoch milliseconds; absent when there was none. */
+  notBefore?: number;
+  /** The last drops, so that one that is executed twice drops one key. */
+  drops?: Drop[];
+  signing: SigningKeyRecord[];
+  data: DataKeyRecord[];
 }
 
 /** The ring in memory, keys imported and not extractable. Believed until `validUntil`. */
 export interface KeyRing {
   version: number;
   epoch: number;
+  /** Access tokens issued before this moment are over: the last emergency drop. Epoch milliseconds, 0 when there was none. */
+  notBefore: number;
   validUntil: number;
   signing: { kid: string; key: CryptoKey };
+  /** By kid, all that the JWKS lists: a token of an isolate with a newer or an older ring is a token too. */
   verifying: ReadonlyMap<string, CryptoKey>;
+  /** The next, the active and the retired keys, oldest first: the same in every isolate. */
   jwks: PublicJwk[];
   active(purpose: DataKeyPurpose): DataKey;
   byId(purpose: DataKeyPurpose): (id: number) => DataKey | undefined;
-}
-
-/** A first ring: one random key a purpose. Whether it becomes *the* ring is decided by the store that keeps it. */
-export async function createKeyRingRecord(now: number): Promise<KeyRingRecord> {
-  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
-  const jwk = await exportJWK((pair as CryptoKeyPair).privateKey);
-  const kid = await calculateJwkThumbprint(jwk);
-  return {
-    version: 1,
-    epoch: 1,
-    signing: [{ kid, state: "active", createdAt: now, jwk: jwk as JsonWebKey }],
-    data: [...FIRST_PURPOSES, ...LATER_PURPOSES].map((purpose) => newDataKey(purpose, now)),
-  };
-}
-
-/** What a record lacks that an earlier version made, before these purposes existed. */
-export function missingPurposes({ data }: KeyRingRecord): DataKeyPurpose[] {
-  return LATER_PURPOSES.filter((purpose) => data.every((key) => key.purpose !== purpose));
-}
-
-/**
- * The next version of a record, with a random key for each purpose that it lacks. Every key it has stays, and so does
- * its epoch: nothing that was made before becomes unreadable. Whether it becomes *the* ring is decided by the store.
- */
-export function completed(record: KeyRingRecord, now: number): KeyRingRecord {
-  const added = missingPurposes(record).map((purpose) => newDataKey(purpose, now));
-  return { ...record, version: record.version + 1, data: [...record.data, ...added] };
 }
 
 /** Seals a record under the root secret. `place` keeps a KV copy from being read as the record and the reverse. */
@@ -86,24 +94,39 @@ export async function unsealRecord(
   roots: RootSecret[],
   place: string,
 ): Promise<KeyRingRecord | undefined> {
-  for (const root of roots) {
-    const key = await wrappingKey(root);
+  return (await unsealWithRoot(sealed, roots, place))?.record;
+}
+
+/** The same, and which of the root secrets it was: 0 is the one that seals. */
+export async function unsealWithRoot(
+  sealed: string,
+  roots: RootSecret[],
+  place: string,
+): Promise<{ record: KeyRingRecord; root: number } | undefined> {
+  for (const [root, secret] of roots.entries()) {
+    const key = await wrappingKey(secret);
     const plaintext = await unseal((id) => ({ id, key }), sealed, `key-ring:${place}`);
-    if (plaintext) return JSON.parse(new TextDecoder().decode(plaintext)) as KeyRingRecord;
+    if (plaintext) return { record: JSON.parse(new TextDecoder().decode(plaintext)) as KeyRingRecord, root };
   }
   return undefined;
 }
 
-/** Imports every key of a record. `validUntil` bounds how long this copy may be believed. */
+/**
+ * Imports every key of a record. `validUntil` bounds how long this copy may be believed. Throws when no key signs or two
+ * have one name: of such a ring nobody could say which key made what.
+ */
 export async function openKeyRing(record: KeyRingRecord, validUntil: number): Promise<KeyRing> {
   const signing = record.signing.find((key) => key.state === "active");
   if (!signing) throw new Error("the key ring has no active signing key");
+  const names = [...record.signing.map(({ kid }) => kid), ...record.data.map(({ purpose, id }) => `${purpose}.${id}`)];
+  if (new Set(names).size < names.length) throw new Error("the key ring has two keys of one name");
   const dataKeys = await Promise.all(record.data.map(importDataKey));
   const keyOf = (purpose: DataKeyPurpose, id: number) =>
     dataKeys.find((key) => key.purpose === purpose && key.id === id);
   return {
     version: record.version,
     epoch: record.epoch,
+    notBefore: record.notBefore ?? 0,
     validUntil,
     signing: { kid: signing.kid, key: await importEs256(signing.jwk, "sign") },
     verifying: new Map(
@@ -126,11 +149,6 @@ export function validUntil(now: number): number {
   return now + KEY_RING_TTL_MS;
 }
 
-function newDataKey(purpose: DataKeyPurpose, now: number): KeyRingRecord["data"][number] {
-  const secret = base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
-  return { id: 1, purpose, state: "active", createdAt: now, secret };
-}
-
 async function wrappingKey(root: RootSecret): Promise<CryptoKey> {
   const material = await crypto.subtle.importKey("raw", root, "HKDF", false, ["deriveKey"]);
   const info = new TextEncoder().encode("sallyport key ring");
@@ -138,11 +156,12 @@ async function wrappingKey(root: RootSecret): Promise<CryptoKey> {
   return crypto.subtle.deriveKey(parameters, material, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
 }
 
-async function importDataKey({ id, purpose, state, secret }: KeyRingRecord["data"][number]) {
+async function importDataKey({ id, purpose, state, secret }: DataKeyRecord) {
   const raw = new Uint8Array(base64url.decode(secret));
-  const key = ENCRYPTING.has(purpose)
-    ? await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"])
-    : await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+  const key =
+    PURPOSE_RULES[purpose].algorithm === "AES-256-GCM"
+      ? await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"])
+      : await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
   return { id, purpose, state, key };
 }
 

@@ -3,7 +3,8 @@ import { openSession } from "../../src/account/admission.ts";
 import { activeTotpFactors } from "../../src/account/factors.ts";
 import { rotateSession } from "../../src/account/sessions.ts";
 import { matchFactors } from "../../src/account/totp-factors.ts";
-import { createKeyRingRecord, type KeyRing } from "../../src/keys/key-ring.ts";
+import type { KeyRing } from "../../src/keys/key-ring.ts";
+import { createKeyRingRecord } from "../../src/keys/new-keys.ts";
 
 /**
  * What the product would be if it read, waited and then wrote. The races must let more than one of these through:

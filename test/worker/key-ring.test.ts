@@ -2,14 +2,15 @@ import { createExecutionContext, createScheduledController, waitOnExecutionConte
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import worker from "../../src/index.ts";
-import { createKeyRingRecord } from "../../src/keys/key-ring.ts";
 import { KeyRingStore } from "../../src/keys/key-ring-store.ts";
+import { createKeyRingRecord } from "../../src/keys/new-keys.ts";
 import { KEY_RING_TTL_MS } from "../../src/token-policy.ts";
 import { countingBindings } from "../support/counting.ts";
 import { call, logIn, newGuardedPerson, roots, signIn } from "../support/in-worker.ts";
 import { addSomeone, storeRing } from "../support/stored-ring.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
+const PERIOD = 90 * 86_400_000;
 
 describe("the key ring", () => {
   beforeEach(async () => {
@@ -28,7 +29,7 @@ describe("the key ring", () => {
   it("rests sealed: no private key and no data key is readable in D1 or in KV", async () => {
     const keys = new KeyRingStore(roots());
     await keys.current(env, NOW);
-    await keys.publishCopy(env, NOW);
+    await keys.turn(env, PERIOD, NOW);
     const sealed = await env.DB.prepare("SELECT sealed FROM key_ring").first<string>("sealed");
     for (const stored of [sealed ?? "", (await env.KV.get("key-ring")) ?? ""]) {
       expect(stored).not.toMatch(/"(d|secret|kty|purpose)"/);
@@ -45,7 +46,7 @@ describe("the key ring", () => {
   it("is read by a cold isolate from its copy, without D1", async () => {
     const keys = new KeyRingStore(roots());
     await keys.current(env, NOW);
-    await keys.publishCopy(env, NOW);
+    await keys.turn(env, PERIOD, NOW);
     const counted = countingBindings();
     await new KeyRingStore(roots()).current(counted.bindings as Env, NOW + 60_000);
     expect(counted.names()).toEqual(["kv.get"]);
@@ -57,7 +58,7 @@ describe("the key ring", () => {
   ])("ignores a copy that is $copy", async ({ age }) => {
     const keys = new KeyRingStore(roots());
     await keys.current(env, NOW);
-    await keys.publishCopy(env, NOW);
+    await keys.turn(env, PERIOD, NOW);
     const counted = countingBindings();
     await new KeyRingStore(roots()).current(counted.bindings as Env, NOW + age);
     expect(counted.names()).toEqual(["kv.get", "d1.first"]);
@@ -66,7 +67,7 @@ describe("the key ring", () => {
   it("ignores a copy whose time was edited, since the time is sealed with it", async () => {
     const keys = new KeyRingStore(roots());
     await keys.current(env, NOW);
-    await keys.publishCopy(env, NOW);
+    await keys.turn(env, PERIOD, NOW);
     const copy = JSON.parse((await env.KV.get("key-ring")) ?? "{}") as object;
     await env.KV.put("key-ring", JSON.stringify({ ...copy, validUntil: NOW + 100 * KEY_RING_TTL_MS }));
     const counted = countingBindings();
@@ -78,7 +79,7 @@ describe("the key ring", () => {
     const old = await createKeyRingRecord(NOW);
     await storeRing(old);
     const keys = new KeyRingStore(roots());
-    await keys.publishCopy(env, NOW + KEY_RING_TTL_MS);
+    await new KeyRingStore(roots()).turn(env, PERIOD, NOW + KEY_RING_TTL_MS);
     const renewed = { ...(await createKeyRingRecord(NOW)), version: 2, epoch: 2 };
     await storeRing(renewed);
     await env.KV.put("set-aside", (await env.KV.get("key-ring")) ?? "");

@@ -1,32 +1,29 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  createKeyRingRecord,
-  type DataKeyPurpose,
-  type KeyRing,
-  type KeyRingRecord,
-  openKeyRing,
-  sealRecord,
-} from "../../src/keys/key-ring.ts";
-import { type KeyRingBindings, KeyRingStore } from "../../src/keys/key-ring-store.ts";
+import type { DataKeyPurpose } from "../../src/keys/key-purposes.ts";
+import { type KeyRing, type KeyRingRecord, openKeyRing, sealRecord } from "../../src/keys/key-ring.ts";
+import { KeyRingStore } from "../../src/keys/key-ring-store.ts";
+import { createKeyRingRecord } from "../../src/keys/new-keys.ts";
 import { seal, unseal } from "../../src/keys/seal.ts";
 import { KEY_RING_TTL_MS } from "../../src/token-policy.ts";
 import { countingBindings } from "../support/counting.ts";
 import { roots } from "../support/in-worker.ts";
 import { slowCrypto } from "../support/slow-crypto.ts";
+import { arrivalOf, slowlyRead } from "../support/slow-reads.ts";
 import { addSomeone, storeRing } from "../support/stored-ring.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 
 describe("a key ring that was made before some of its purposes existed", () => {
-  const LATER = ["recovery", "handle", "assertion"] as const;
+  const LATER = ["recovery", "handle", "assertion", "dpop"] as const;
   let older: KeyRingRecord;
   let restore = () => {};
 
   beforeEach(async () => {
-    const { data, ...rest } = await createKeyRingRecord(NOW);
-    const first = data.filter(({ purpose }) => !LATER.some((later) => later === purpose));
-    older = { ...rest, version: 3, epoch: 2, data: first };
+    const { data, signing, ...rest } = await createKeyRingRecord(NOW);
+    const plain = <K extends { activeAt?: number }>({ activeAt: _, ...key }: K) => key;
+    const first = data.filter(({ purpose, state }) => state === "active" && !LATER.some((later) => later === purpose));
+    older = { ...rest, version: 3, epoch: 2, signing: signing.slice(0, 1).map(plain), data: first.map(plain) };
     await env.KV.delete("key-ring");
     await storeRing(older);
     await addSomeone();
@@ -43,30 +40,17 @@ describe("a key ring that was made before some of its purposes existed", () => {
     return (await Promise.all(macs)).map((mac) => new Uint8Array(mac).join());
   }
 
-  /** The database, where some time passes between a read and what follows it. `mayGo` says how much. */
-  function slowlyRead(mayGo: () => Promise<unknown>): KeyRingBindings {
-    const prepare = (query: string) => {
-      const statement = env.DB.prepare(query);
-      const first = async () => {
-        const row = await statement.first();
-        await mayGo();
-        return row;
-      };
-      return query.startsWith("SELECT") ? new Proxy(statement, readingFirst(first)) : statement;
-    };
-    return { ...env, DB: { prepare, batch: env.DB.batch.bind(env.DB) } as unknown as D1Database };
-  }
-
   it("is completed, though there are accounts, and keeps its keys, its key ids and its epoch", async () => {
     const before = await openKeyRing(older, NOW);
     const after = await new KeyRingStore(roots()).current(env, NOW);
     expect(after).toMatchObject({ version: 4, epoch: 2, signing: { kid: before.signing.kid } });
-    expect(after.jwks).toEqual(before.jwks);
+    expect(before.jwks).toHaveLength(1);
+    expect(after.jwks).toEqual([before.jwks[0], expect.objectContaining({ kty: "EC" })]);
     const kept = ["challenge", "refresh", "pepper", "digest"] as const;
     expect(await fingerprints(after, kept)).toEqual(await fingerprints(before, kept));
     const sealed = await seal(before.active("seal"), new Uint8Array([1, 2, 3]), "before");
     expect(await unseal(after.byId("seal"), sealed, "before")).toEqual(new Uint8Array([1, 2, 3]));
-    expect(new Set(await fingerprints(after, [...kept, ...LATER])).size).toBe(7);
+    expect(new Set(await fingerprints(after, [...kept, ...LATER])).size).toBe(8);
   });
 
   it("is completed once: whoever comes later reads what was written", async () => {
@@ -104,11 +88,24 @@ describe("a key ring that was made before some of its purposes existed", () => {
     expect(await env.DB.prepare("SELECT version FROM key_ring").first("version")).toBe(7);
   });
 
-  it("is never used incomplete: another such ring in its place is a fault, and mended by the next read", async () => {
-    const keys = new KeyRingStore(roots());
-    const replaced = slowlyRead(() => storeRing({ ...older, version: 5 }));
-    await expect((async () => await keys.current(replaced, NOW))()).rejects.toThrow("changed while it was completed");
-    expect((await keys.current(env, NOW)).version).toBe(6);
+  it("is never used incomplete: where another such ring takes its place, that one is completed", async () => {
+    let replaced = 0;
+    const bindings = slowlyRead(async () => {
+      replaced += 1;
+      if (replaced <= 2) await storeRing({ ...older, version: 4 + replaced });
+    });
+    const ring = await new KeyRingStore(roots()).current(bindings, NOW);
+    expect(ring.version).toBe(7);
+    expect(() => LATER.map((purpose) => ring.active(purpose))).not.toThrow();
+  });
+
+  it("is not used when it is replaced again and again", async () => {
+    let version = older.version;
+    const replaced = slowlyRead(() => storeRing({ ...older, version: ++version }));
+    await expect((async () => await new KeyRingStore(roots()).current(replaced, NOW))()).rejects.toThrow(
+      "changed each time",
+    );
+    expect((await new KeyRingStore(roots()).current(env, NOW)).version).toBe(version + 1);
   });
 
   it("is not believed from its copy, which lacks the keys: D1 is asked", async () => {
@@ -118,31 +115,16 @@ describe("a key ring that was made before some of its purposes existed", () => {
     await env.KV.put("key-ring", JSON.stringify({ ...copy, sealed }));
     const counted = countingBindings();
     const ring = await new KeyRingStore(roots()).current(counted.bindings as Env, NOW);
-    expect(counted.names()).toEqual(["kv.get", "d1.first", "d1.batch"]);
+    expect(counted.names()).toEqual(["kv.get", "d1.first", "d1.first", "d1.run"]);
     expect(ring.version).toBe(4);
     expect(() => LATER.map((purpose) => ring.active(purpose))).not.toThrow();
   });
 
   it("is completed before it is copied, when the cron trigger comes first", async () => {
-    await new KeyRingStore(roots()).publishCopy(env, NOW);
+    await new KeyRingStore(roots()).turn(env, 90 * 86_400_000, NOW);
     const counted = countingBindings();
     const ring = await new KeyRingStore(roots()).current(counted.bindings as Env, NOW);
     expect(counted.names()).toEqual(["kv.get"]);
     expect(ring.version).toBe(4);
   });
 });
-
-/** Waits until so many have called it. */
-function arrivalOf(count: number): () => Promise<void> {
-  const all = Promise.withResolvers<void>();
-  let arrived = 0;
-  return () => {
-    arrived += 1;
-    if (arrived === count) all.resolve();
-    return all.promise;
-  };
-}
-
-function readingFirst(first: () => Promise<unknown>): ProxyHandler<D1PreparedStatement> {
-  return { get: (statement, name) => (name === "first" ? first : Reflect.get(statement, name)) };
-}

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { base64url } from "jose";
 import { describe, expect, it, vi } from "vitest";
 import { digestRecoveryCode, newRecoveryCodes, normalizeRecoveryCode } from "../../../src/factors/recovery-code.ts";
-import { createKeyRingRecord, openKeyRing } from "../../../src/keys/key-ring.ts";
+import { openKeyRing } from "../../../src/keys/key-ring.ts";
+import { createKeyRingRecord } from "../../../src/keys/new-keys.ts";
 import { NOW } from "../support/rings.ts";
 import { quickest } from "../support/timing.ts";
 

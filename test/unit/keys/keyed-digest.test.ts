@@ -3,8 +3,9 @@ import { base64url } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { clientNetwork } from "../../../src/gate/network.ts";
 import { emailGate } from "../../../src/gate/subjects.ts";
-import { createKeyRingRecord, type KeyRing, type KeyRingRecord, openKeyRing } from "../../../src/keys/key-ring.ts";
+import { type KeyRing, type KeyRingRecord, openKeyRing } from "../../../src/keys/key-ring.ts";
 import { emailDigest, keyedDigest, keyedHash } from "../../../src/keys/keyed-digest.ts";
+import { createKeyRingRecord } from "../../../src/keys/new-keys.ts";
 import { NOW, newRing } from "../support/rings.ts";
 
 let record: KeyRingRecord;

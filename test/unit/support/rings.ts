@@ -1,4 +1,5 @@
-import { createKeyRingRecord, type KeyRing, type KeyRingRecord, openKeyRing } from "../../../src/keys/key-ring.ts";
+import { type KeyRing, type KeyRingRecord, openKeyRing } from "../../../src/keys/key-ring.ts";
+import { createKeyRingRecord } from "../../../src/keys/new-keys.ts";
 
 /** A moment on a whole second: 2026-01-01T00:00:00Z, epoch milliseconds. */
 export const NOW = Date.UTC(2026, 0, 1);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { DataKeyPurpose, KeyRing } from "../../../src/keys/key-ring.ts";
+import type { DataKeyPurpose } from "../../../src/keys/key-purposes.ts";
+import type { KeyRing } from "../../../src/keys/key-ring.ts";
 import { PASSKEY_CHALLENGE_TTL_MS } from "../../../src/policy.ts";
 import { makePasskeyChallenge, readPasskeyChallenge } from "../../../src/tokens/passkey-challenge.ts";
 import { bitFlipsOf, MISSPELLINGS } from "../support/byte-flips.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { DataKeyPurpose, KeyRing } from "../../../src/keys/key-ring.ts";
+import type { DataKeyPurpose } from "../../../src/keys/key-purposes.ts";
+import type { KeyRing } from "../../../src/keys/key-ring.ts";
 import { makeUserHandle, readUserHandle } from "../../../src/tokens/user-handle.ts";
 import { bitFlipsOf, MISSPELLINGS } from "../support/byte-flips.ts";
 import { respelt } from "../support/jwt-parts.ts";

@@ -1,0 +1,154 @@
+import { isKeyPurpose, type KeyPurpose, PURPOSE_RULES, rotates } from "./key-purposes.ts";
+import type { DataKeyRecord, KeyLife, KeyRingRecord, SigningKeyRecord } from "./key-ring.ts";
+import { activeFrom, completed, newDataKey, newSigningKey } from "./new-keys.ts";
+
+// The life of keys: next, active, retired, gone. Every rule takes a record and gives the one that should replace it,
+// which is the same object when nothing changes; that it is still the stored one is for the store to see to. `now` and
+// other moments are epoch milliseconds, `periodMs` is how long an active key serves.
+
+/** A key of either kind. */
+export type KeyRecord = SigningKeyRecord | DataKeyRecord;
+/** Why a key cannot be dropped, or a purpose not be rotated. */
+export type KeyRefusal = "unknown_key" | "unknown_purpose" | "never_dropped" | "never_rotated";
+
+/** A wish to rotate the keys of a purpose. `by` is the operation that asks. */
+export interface RotationRequest {
+  purpose: string;
+  by: string;
+}
+/** An emergency drop of the key of this name. `by` is the operation that asks. */
+export interface Dropping {
+  key: string;
+  by: string;
+}
+
+/** So many drops are remembered: an operation is executed again within minutes or not at all. */
+const DROPS_REMEMBERED = 20;
+
+/** What a key is called: a kid, or purpose and id. */
+export function nameOf(key: KeyRecord): string {
+  return "kid" in key ? key.kid : `${key.purpose}.${key.id}`;
+}
+
+/** What a key is for. */
+export function purposeOf(key: KeyRecord): KeyPurpose {
+  return "kid" in key ? "signing" : key.purpose;
+}
+
+/** Every key, oldest first within its kind. */
+export function keysOf({ signing, data }: KeyRingRecord): KeyRecord[] {
+  return [...signing, ...data];
+}
+
+/**
+ * When a key moves on: the next and the active one trade places at once, a retired one goes. `undefined`: not by itself.
+ */
+export function changesAt(record: KeyRingRecord, key: KeyRecord, periodMs: number): number | undefined {
+  const { keptMs } = PURPOSE_RULES[purposeOf(key)];
+  if (key.state !== "retired") return turnsAt(record, purposeOf(key), periodMs);
+  return keptMs === undefined ? undefined : (key.retiredAt ?? key.createdAt) + keptMs;
+}
+
+/** When the next key of a purpose comes into use: after its lead, once its predecessor's time is up or somebody asks. */
+function turnsAt(record: KeyRingRecord, purpose: KeyPurpose, periodMs: number): number | undefined {
+  const keys = keysOf(record).filter((key) => purposeOf(key) === purpose);
+  const active = keys.find(({ state }) => state === "active");
+  const next = keys.find(({ state }) => state === "next");
+  const rule = PURPOSE_RULES[purpose];
+  if (!active || !next) return undefined;
+  const mayAt = next.createdAt + rule.leadMs;
+  if (next.askedBy) return mayAt;
+  return rule.rotates === "by_itself" ? Math.max(mayAt, (active.activeAt ?? active.createdAt) + periodMs) : undefined;
+}
+
+/** The record after everything that is due: keys that trade places, retired ones that go, successors that are made. */
+export async function turned(record: KeyRingRecord, now: number, periodMs: number): Promise<KeyRingRecord> {
+  const isDue = (key: KeyRecord) => now >= (changesAt(record, key, periodMs) ?? Number.POSITIVE_INFINITY);
+  if (!keysOf(record).some(isDue)) return completed(record, now);
+  return completed(
+    eachKey(record, (key) => (isDue(key) ? moved(key, now) : key)),
+    now,
+  );
+}
+
+/** The same key one state further; nothing when it goes. */
+function moved<K extends KeyLife>(key: K, now: number): K | undefined {
+  if (key.state === "next") return { ...key, state: "active", activeAt: now };
+  return key.state === "active" ? { ...key, state: "retired", retiredAt: now } : undefined;
+}
+
+/** The record in which the next key of a purpose comes into use as soon as it may. */
+export async function asked(
+  record: KeyRingRecord,
+  { purpose, by }: RotationRequest,
+  now: number,
+  periodMs: number,
+): Promise<KeyRingRecord | KeyRefusal> {
+  if (!isKeyPurpose(purpose)) return "unknown_purpose";
+  if (!rotates(purpose)) return "never_rotated";
+  // Executed twice: the key that it asked for may be the active one by now, and another one is not asked for.
+  if (keysOf(record).some((key) => purposeOf(key) === purpose && key.askedBy?.includes(by))) return record;
+  const marked = eachKey(await completed(record, now), (key) =>
+    purposeOf(key) === purpose && key.state === "next" ? { ...key, askedBy: [...(key.askedBy ?? []), by] } : key,
+  );
+  return turned(marked, now, periodMs);
+}
+
+/**
+ * The record after an emergency drop: the named key is gone, and with it every signing key but the next one, which signs
+ * from now on. The epoch is raised and `notBefore` is now, so that whatever was issued before is over. Keys that stored
+ * values name are never dropped: nobody could read those values again.
+ */
+export async function dropped(
+  record: KeyRingRecord,
+  { key: name, by }: Dropping,
+  now: number,
+): Promise<KeyRingRecord | KeyRefusal> {
+  const { drops = [] } = record;
+  // Executed twice: the key of that name has gone, and one that has its name by now is another.
+  if (drops.some((drop) => drop.by === by)) return record;
+  const named = keysOf(record).find((key) => nameOf(key) === name);
+  if (!named) return "unknown_key";
+  if (PURPOSE_RULES[purposeOf(named)].keptMs === undefined) return "never_dropped";
+  const next: KeyRingRecord = {
+    ...record,
+    epoch: record.epoch + 1,
+    notBefore: Math.max(now, record.notBefore ?? 0),
+    drops: [...drops, { key: name, by, at: now }].slice(-DROPS_REMEMBERED),
+    signing: [await signingAfterDrop(record, name, now)],
+    data: "kid" in named ? record.data : dataAfterDrop(record.data, named, now),
+  };
+  return completed(next, now);
+}
+
+async function signingAfterDrop({ signing }: KeyRingRecord, name: string, now: number): Promise<SigningKeyRecord> {
+  const next = signing.find(({ kid, state }) => state === "next" && kid !== name);
+  return next ? { ...next, state: "active", activeAt: now } : newSigningKey(activeFrom(now));
+}
+
+function dataAfterDrop(data: DataKeyRecord[], named: DataKeyRecord, now: number): DataKeyRecord[] {
+  const others = data.filter((key) => key !== named);
+  const { purpose } = named;
+  if (named.state !== "active") return others;
+  const isNext = (key: DataKeyRecord) => key.purpose === purpose && key.state === "next";
+  if (!others.some(isNext)) return [...others, newDataKey(data, purpose, activeFrom(now))];
+  return others.map((key) => (isNext(key) ? { ...key, state: "active", activeAt: now } : key));
+}
+
+/** Names of keys that are in use after a change and were not before it. */
+export function activated(before: KeyRingRecord, after: KeyRingRecord): string[] {
+  const inUse = (record: KeyRingRecord) =>
+    keysOf(record)
+      .filter(({ state }) => state === "active")
+      .map((key) => (purposeOf(key) === "signing" ? `signing ${nameOf(key)}` : nameOf(key)));
+  const known = new Set(inUse(before));
+  return inUse(after).filter((name) => !known.has(name));
+}
+
+function eachKey(record: KeyRingRecord, change: <K extends KeyRecord>(key: K) => K | undefined): KeyRingRecord {
+  return {
+    ...record,
+    signing: record.signing.flatMap((key) => change(key) ?? []),
+    data: record.data.flatMap((key) => change(key) ?? []),
+  };
+}
