@@ -1,9 +1,12 @@
+import type { EndedSession } from "../directory/ended-sessions.ts";
+import { REVOKED_SESSION_LISTED_MS } from "../token-policy.ts";
 import type { Browser } from "./browsers.ts";
 import type { Pots } from "./budgets.ts";
 import type { Challenge } from "./challenges.ts";
 import type { EnrolmentGrant, PendingRegistration } from "./enrolment-owners.ts";
 import type { Factor } from "./factors.ts";
 import type { Life } from "./life.ts";
+import type { SpentProof } from "./possession.ts";
 import { NO_STREAKS, type Streaks } from "./proof-mode.ts";
 import type { RecoveryCodeSet } from "./recovery-codes.ts";
 import type { Floor, Session } from "./sessions.ts";
@@ -35,6 +38,8 @@ export interface Guard extends Floor {
   toldOfSignIns: number[];
   /** Username-less challenges that were answered, until they expire by themselves. */
   spentChallenges: { id: string; expiresAt: number }[];
+  /** Proofs of possession that sign-ins have used, until they expire by themselves. */
+  spentProofs: SpentProof[];
   /** A copy of the directory's roles as of the last password sign-in, for a sign-in that shows no password. */
   roles: string[];
   life: Life;
@@ -56,9 +61,24 @@ const EMPTY_GUARD: Guard = {
   warned: {},
   toldOfSignIns: [],
   spentChallenges: [],
+  spentProofs: [],
   roles: [],
   life: {},
 };
+
+/** What a store needs of the object that it belongs to. */
+export interface StoreOwner {
+  /** Epoch milliseconds. A session can end in the middle of any rule, which need not tell its time for that. */
+  now(): number;
+  /** Ended sessions may wait to be told to the directory. */
+  owes(): void;
+}
+
+/** For stores that are looked at without their object: what they leave behind, the object tells. */
+const NOBODY: StoreOwner = { now: () => Date.now(), owes: () => {} };
+
+/** A session's row is an object; of one that has ended it is the moment until which that is listed, a number. */
+const LIVES = "state LIKE '{%'";
 
 /**
  * The storage of one account object: synchronous, so that a rule can read, decide and write in one turn. One `guard`
@@ -68,16 +88,24 @@ export class AccountStore {
   #sql: SqlStorage;
   /** The guard row as it is stored: what has not changed is not written. */
   #storedGuard: string | undefined;
+  #owner: StoreOwner;
+  /** Whether ended sessions may be left to be told. Nobody knows before the first look. */
+  #mayOwe = true;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, owner: StoreOwner = NOBODY) {
     this.#sql = sql;
+    this.#owner = owner;
     sql.exec("CREATE TABLE IF NOT EXISTS guard (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL)");
     sql.exec("CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
     sql.exec("CREATE TABLE IF NOT EXISTS factors (id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
   }
 
-  /** A row of an earlier version lacks what was added since, and that is empty then. */
+  /**
+   * A row of an earlier version lacks what was added since, and that is empty then. Every rule begins here, so here is
+   * where an object that woke up or failed is reminded of what is left to be told.
+   */
   guard(): Guard {
+    if (this.#mayOwe) this.#owner.owes();
     const [row] = this.#sql.exec<Row>("SELECT state FROM guard WHERE id = 1").toArray();
     this.#storedGuard = row?.state;
     return { ...structuredClone(EMPTY_GUARD), ...(row ? (JSON.parse(row.state) as Partial<Guard>) : {}) };
@@ -91,11 +119,11 @@ export class AccountStore {
   }
 
   session(id: string): Session | undefined {
-    return this.#read<Session>("SELECT state FROM sessions WHERE id = ?", id)[0];
+    return this.#read<Session>(`SELECT state FROM sessions WHERE id = ? AND ${LIVES}`, id)[0];
   }
 
   sessions(): Session[] {
-    return this.#read<Session>("SELECT state FROM sessions").sort((a, b) => a.createdAt - b.createdAt);
+    return this.#read<Session>(`SELECT state FROM sessions WHERE ${LIVES}`).sort((a, b) => a.createdAt - b.createdAt);
   }
 
   saveSession(session: Session): void {
@@ -103,8 +131,40 @@ export class AccountStore {
     this.#sql.exec("INSERT INTO sessions VALUES (?1, ?2) ON CONFLICT DO UPDATE SET state = ?2", session.id, state);
   }
 
-  deleteSession(id: string): void {
-    this.#sql.exec("DELETE FROM sessions WHERE id = ?", id);
+  /**
+   * Ends a session: the one place where one dies. While an access token of it may be alive somewhere, its row stays as a
+   * mark until the directory lists it: one row written now, as without it, and one when the mark goes. A session of
+   * before an emergency drop needs none, since the keys of its tokens are gone.
+   */
+  deleteSession(id: string, { epoch }: Floor): void {
+    const session = this.session(id);
+    if (!session) return;
+    const now = this.#owner.now();
+    const until = Math.min(now, session.idleExpiresAt, session.absoluteExpiresAt) + REVOKED_SESSION_LISTED_MS;
+    if (session.epoch < epoch || until <= now) {
+      this.#sql.exec("DELETE FROM sessions WHERE id = ?", id);
+      return;
+    }
+    this.#sql.exec("UPDATE sessions SET state = ?2 WHERE id = ?1", id, String(until));
+    this.#mayOwe = true;
+    this.#owner.owes();
+  }
+
+  /** Takes back a session of which nobody has had a token: there is nothing to be listed. */
+  forgetSession(id: string): void {
+    this.#sql.exec(`DELETE FROM sessions WHERE id = ? AND ${LIVES}`, id);
+  }
+
+  /** Ended sessions that the directory may not have heard of. */
+  owed(): EndedSession[] {
+    const rows = this.#sql.exec<Row & { id: string }>(`SELECT id, state FROM sessions WHERE NOT ${LIVES}`).toArray();
+    this.#mayOwe = rows.length > 0;
+    return rows.map(({ id, state }) => ({ sid: id, until: Number(state) }));
+  }
+
+  /** The directory has heard of them, or nobody needs to any more. */
+  forgetOwed(ended: EndedSession[]): void {
+    for (const { sid } of ended) this.#sql.exec(`DELETE FROM sessions WHERE id = ? AND NOT ${LIVES}`, sid);
   }
 
   /** Pending ones included, oldest first. A factor without a kind is of the version that knew TOTP alone. */
@@ -123,10 +183,12 @@ export class AccountStore {
     this.#sql.exec("DELETE FROM factors WHERE id = ?", id);
   }
 
-  /** Forgets everything. */
+  /** Forgets everything but which sessions have ended, until that is told. */
   clear(): void {
+    const floor = this.guard();
+    for (const { id } of this.sessions()) this.deleteSession(id, floor);
     this.#storedGuard = undefined;
-    for (const table of ["guard", "sessions", "factors"]) this.#sql.exec(`DELETE FROM ${table}`);
+    for (const table of ["guard", "factors"]) this.#sql.exec(`DELETE FROM ${table}`);
   }
 
   #read<T>(query: string, ...bindings: string[]): T[] {

@@ -2,6 +2,7 @@ import { UNKNOWN } from "../gate/network.ts";
 import { logLine } from "../log.ts";
 import type { Service, Visit } from "../service.ts";
 import { keepAppointments } from "./due-appointments.ts";
+import { forgetEndedSessions } from "./forget-ended-sessions.ts";
 import { runOperations } from "./operations.ts";
 
 /** What the minute cron does, side by side: none of it keeps the others from being done. `now` in epoch milliseconds. */
@@ -12,7 +13,9 @@ export async function everyMinute(service: Service, now: number): Promise<void> 
     userAgent: "",
     browser: { isBrowser: false, recognised: undefined, trusted: undefined },
   };
-  await Promise.all([keepAppointments, runOperations].map((job) => done(job(service, visit), job.name)));
+  await Promise.all(
+    [keepAppointments, runOperations, forgetEndedSessions].map((job) => done(job(service, visit), job.name)),
+  );
 }
 
 async function done(work: Promise<void>, job: string): Promise<void> {

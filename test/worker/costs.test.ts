@@ -1,5 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { endedSessionsOf } from "../../src/directory/ended-sessions.ts";
+import { countingBindings } from "../support/counting.ts";
 import {
   answer,
   type Call,
@@ -59,6 +61,22 @@ describe("what a request costs with a warm key ring", () => {
     expect(calls).toEqual(["account.refresh"]);
   });
 
+  it("logout: the account object, which answers when D1 lists the session", async () => {
+    const { body } = await logIn(person);
+    const { calls, rows } = await costOf((options) =>
+      call("/auth/logout", { refresh_token: body.refresh_token }, options),
+    );
+    expect(calls).toEqual(["account.endByRefreshToken"]);
+    // The mark of the session and its going; the entry.
+    expect(rows).toEqual({ objects: 2, d1: 1 });
+  });
+
+  it("the list of ended sessions: one read of D1", async () => {
+    const { calls, rows } = await costOf((options) => call("/.well-known/revoked-sessions", undefined, options));
+    expect(calls).toEqual(["d1.all"]);
+    expect(rows).toEqual({ objects: 0, d1: 0 });
+  });
+
   it("the key set: nothing", async () => {
     const { calls } = await costOf((options) => call("/.well-known/jwks.json", undefined, options));
     expect(calls).toEqual([]);
@@ -112,6 +130,27 @@ describe("rows written", () => {
     });
     const refresh = await rowsWritten(() => call("/auth/refresh", { refresh_token: refreshToken }));
     expect({ signIn, refresh }).toEqual({ signIn: 1, refresh: 1 });
+  });
+
+  it("ending others: three for each of them, its mark, the going of that, and its entry", async () => {
+    const person = await newPerson();
+    const bearer = (await logIn(person, HOME)).body.access_token as string;
+    for (let i = 0; i < 3; i += 1) await logIn(person, HOME);
+    const endOthers = (options: Call) => call("/auth/sessions", undefined, { ...options, method: "DELETE", bearer });
+    expect((await costOf(endOthers)).rows).toEqual({ objects: 6, d1: 3 });
+  });
+
+  it("of the list: one an entry, and one when it goes", async () => {
+    const { bindings, d1Rows } = countingBindings();
+    const ended = endedSessionsOf((bindings as Env).DB);
+    const entries = ["a", "b", "c"].map((sid) => ({ sid, until: 1 }));
+    await ended.add(entries);
+    expect(d1Rows()).toBe(3);
+    await ended.add(entries);
+    expect(d1Rows()).toBe(3);
+    expect(await ended.forget(1, 2)).toBe(2);
+    expect(await ended.forget(1, 2)).toBe(1);
+    expect(d1Rows()).toBe(6);
   });
 
   it("a wrong password writes three: the client, its network, and the address from that client", async () => {

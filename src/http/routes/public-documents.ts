@@ -1,13 +1,23 @@
 import { Hono } from "hono";
 import { etag } from "hono/etag";
-import { checkReadiness, readJwks, readRelatedOrigins } from "../../flows/public-documents.ts";
+import {
+  checkReadiness,
+  readJwks,
+  readMetadata,
+  readRelatedOrigins,
+  readRevokedSessions,
+} from "../../flows/public-documents.ts";
 import { isRefusal } from "../../refusal.ts";
-import { JWKS_MAX_AGE_SECONDS } from "../../token-policy.ts";
+import { JWKS_MAX_AGE_SECONDS, REVOKED_SESSIONS_MAX_AGE_SECONDS } from "../../token-policy.ts";
 import type { Api } from "../context.ts";
 import { anyOrigin } from "../middleware/origins.ts";
 import { refuse } from "../problem.ts";
 
 const CACHEABLE = `public, max-age=${JWKS_MAX_AGE_SECONDS}, stale-while-revalidate=60`;
+const REVOKED_SESSIONS_HEADERS = {
+  "Content-Type": "application/jwt",
+  "Cache-Control": `public, max-age=${REVOKED_SESSIONS_MAX_AGE_SECONDS}`,
+};
 
 /** What anybody may read: the signing keys, and whether the service is up. */
 export const publicDocuments = new Hono<Api>()
@@ -15,6 +25,12 @@ export const publicDocuments = new Hono<Api>()
     const jwks = await readJwks(c.get("service"), c.get("visit"));
     return c.json(jwks, 200, { "Cache-Control": CACHEABLE });
   })
+  .get("/.well-known/oauth-authorization-server", anyOrigin, etag(), (c) =>
+    c.json(readMetadata(c.get("service")), 200, { "Cache-Control": CACHEABLE }),
+  )
+  .get("/.well-known/revoked-sessions", anyOrigin, async (c) =>
+    c.body(await readRevokedSessions(c.get("service"), c.get("visit")), 200, REVOKED_SESSIONS_HEADERS),
+  )
   .get("/.well-known/webauthn", anyOrigin, (c) => {
     const related = readRelatedOrigins(c.get("service"));
     return isRefusal(related) ? refuse(c, related) : c.json(related, 200, { "Cache-Control": CACHEABLE });

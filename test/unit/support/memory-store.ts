@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { AccountStore, type Guard } from "../../../src/account/account-store.ts";
+import { AccountStore, type Guard, type StoreOwner } from "../../../src/account/account-store.ts";
 import type { Factor } from "../../../src/account/factors.ts";
 import type { Session } from "../../../src/account/sessions.ts";
 
@@ -11,8 +11,11 @@ export interface StoredAccount {
 }
 
 /** The account's own storage over SQLite in memory, with as much of `SqlStorage` as it uses. */
-export function storeWith({ guard = {}, factors = [], sessions = [] }: StoredAccount = {}): AccountStore {
-  const store = new AccountStore(memorySql());
+export function storeWith(
+  { guard = {}, factors = [], sessions = [] }: StoredAccount = {},
+  owner?: StoreOwner,
+): AccountStore {
+  const store = new AccountStore(memorySql(), owner);
   store.saveGuard({ ...store.guard(), passwordVersion: 1, epoch: 1, ...guard });
   for (const factor of factors) store.saveFactor(factor);
   for (const session of sessions) store.saveSession(session);

@@ -1,6 +1,7 @@
 import { countingBindings } from "../../support/counting.ts";
 import { type Answer, type Call, call } from "../../support/in-worker.ts";
 import { rowsWritten } from "../../support/rows-written.ts";
+import { allIsTold, listedSessions } from "./ended-sessions.ts";
 
 /** What a request has cost. */
 export interface Cost {
@@ -9,7 +10,7 @@ export interface Cost {
   sequential: number;
   /** What they were, by name. */
   calls: string[];
-  /** Rows written in objects and in D1, by the work after the answer too. */
+  /** Rows written in objects and in D1, by the work after the answer too, and by objects that tell of ended sessions. */
   rows: { objects: number; d1: number };
 }
 
@@ -25,6 +26,8 @@ export async function costOf(
   const counted = countingBindings(after);
   const bindings = { ...counted.bindings, ...settings };
   const found: Omit<Cost, "rows">[] = [];
+  await allIsTold();
+  const { size: listed } = await listedSessions();
   const objects = await rowsWritten(async () => {
     let finish = async () => {};
     const keepTail = (tail: () => Promise<void>) => {
@@ -34,10 +37,12 @@ export async function costOf(
     found.push({ answer, sequential: counted.sequential(), calls: counted.names().sort() });
     counted.release();
     await finish();
+    await allIsTold();
   });
   const [cost] = found;
   if (!cost) throw new Error("nothing was asked");
-  return { ...cost, rows: { objects, d1: counted.d1Rows() } };
+  const told = (await listedSessions()).size - listed;
+  return { ...cost, rows: { objects, d1: counted.d1Rows() + told } };
 }
 
 /** The numbers of a cost: round trips one after another, rows in objects, rows in D1. */

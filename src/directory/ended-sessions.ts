@@ -1,0 +1,79 @@
+import { ENDED_SESSIONS_REMEMBERED_MS, REVOKED_SESSION_LISTED_MS, REVOKED_SESSIONS_MAX } from "../token-policy.ts";
+
+/** A session that has ended, and until when that is listed (epoch milliseconds). */
+export interface EndedSession {
+  sid: string;
+  until: number;
+}
+
+/** The sessions that were listed at a moment. Times in epoch milliseconds. */
+export interface EndedSessionList {
+  asOf: number;
+  /** Sorted. */
+  sids: string[];
+  /** When the newest session ended that did not fit in; 0 where all did. */
+  endedBefore: number;
+}
+
+/** The ended sessions: the only SQL over them. The authority is each account object; this is what it has told. */
+export interface EndedSessions {
+  /** Lists sessions; one that is listed already stays as it is. */
+  add(ended: EndedSession[]): Promise<void>;
+  /** Those listed at `now`, or a moment ago: an isolate remembers what it has read last. */
+  list(now: number): Promise<EndedSessionList>;
+  /** Forgets some of those that were listed up to `until`, and tells how many it has found. */
+  forget(until: number, limit: number): Promise<number>;
+}
+
+/**
+ * What this isolate has read last, or is reading: anybody may ask, and D1 is asked once a second. Shared while it is on
+ * its way, for no longer than it is remembered, so that one that never ends holds nobody up for longer.
+ */
+let lastRead: { at: number; list: Promise<EndedSessionList> } | undefined;
+
+/** The ended sessions of one database. */
+export function endedSessionsOf(db: D1Database): EndedSessions {
+  return {
+    async add(ended) {
+      const insert = "INSERT OR IGNORE INTO ended_sessions SELECT value ->> 'sid', value ->> 'until' FROM json_each(?)";
+      try {
+        await db.prepare(insert).bind(JSON.stringify(ended)).run();
+      } finally {
+        // Even where its answer was lost: it may have been written.
+        lastRead = undefined;
+      }
+    },
+    list(now) {
+      if (lastRead && Math.abs(now - lastRead.at) < ENDED_SESSIONS_REMEMBERED_MS) return lastRead.list;
+      const reading = { at: now, list: read(db, now) };
+      lastRead = reading;
+      reading.list.catch(() => {
+        if (lastRead === reading) lastRead = undefined;
+      });
+      return reading.list;
+    },
+    async forget(until, limit) {
+      const remove =
+        "DELETE FROM ended_sessions WHERE sid IN (SELECT sid FROM ended_sessions WHERE until <= ? LIMIT ?)";
+      const { meta } = await db.prepare(remove).bind(until, limit).run();
+      return meta.changes;
+    },
+  };
+}
+
+async function read(db: D1Database, now: number): Promise<EndedSessionList> {
+  const select = "SELECT sid, until FROM ended_sessions WHERE until > ? ORDER BY until DESC LIMIT ?";
+  const { results } = await db
+    .prepare(select)
+    .bind(now, REVOKED_SESSIONS_MAX + 1)
+    .all<EndedSession>();
+  const omitted = results[REVOKED_SESSIONS_MAX];
+  return {
+    asOf: now,
+    sids: results
+      .slice(0, REVOKED_SESSIONS_MAX)
+      .map(({ sid }) => sid)
+      .sort(),
+    endedBefore: omitted ? omitted.until - REVOKED_SESSION_LISTED_MS : 0,
+  };
+}
