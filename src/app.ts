@@ -3,6 +3,7 @@ import { createMiddleware } from "hono/factory";
 import { allowedMethods } from "./http/allowed-methods.ts";
 import { browserCookies } from "./http/browser-cookies.ts";
 import type { Api } from "./http/context.ts";
+import { dpopNonce } from "./http/middleware/dpop-nonce.ts";
 import { listedOrigins } from "./http/middleware/origins.ts";
 import { ownHost } from "./http/middleware/own-host.ts";
 import { requestId } from "./http/middleware/request-id.ts";
@@ -11,6 +12,7 @@ import { faultOf, refuse } from "./http/problem.ts";
 import { account } from "./http/routes/account.ts";
 import { accountLife } from "./http/routes/account-life.ts";
 import { factors } from "./http/routes/factors.ts";
+import { oauth } from "./http/routes/oauth.ts";
 import { passkeys } from "./http/routes/passkeys.ts";
 import { publicDocuments } from "./http/routes/public-documents.ts";
 import { recovery } from "./http/routes/recovery.ts";
@@ -43,7 +45,9 @@ const openedService = createMiddleware<Api>(async (c, next) => {
 });
 
 app.use(requestId, securityHeaders, openedService, ownHost);
-app.use("/auth/*", listedOrigins);
+app.use("/auth/*", listedOrigins, dpopNonce);
+// For back ends and no pages: nothing here tells a browser that it may read the answer.
+app.use("/oauth/*", dpopNonce);
 
 app.route("/", publicDocuments);
 app.route("/auth", registration);
@@ -54,6 +58,7 @@ app.route("/auth", passkeys);
 app.route("/auth", account);
 app.route("/auth", accountLife);
 app.route("/auth", recovery);
+app.route("/oauth", oauth);
 
 // A bare `false` in what is deployed: the bundler then drops the route and everything behind it.
 if (DEVELOPMENT_MAILBOX) {

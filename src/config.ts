@@ -1,4 +1,6 @@
+import { type Client, readAudiences, readClients } from "./audiences.ts";
 import {
+  DAY_MS,
   HOUR_MS,
   PASSWORD_MAX,
   PASSWORD_MIN,
@@ -9,7 +11,8 @@ import {
   TRUSTED_BROWSER_DAYS,
 } from "./policy.ts";
 import { Settings } from "./settings.ts";
-import { ACCESS_TOKEN_TTL_SECONDS } from "./token-policy.ts";
+import { ACCESS_TOKEN_TTL_SECONDS, KEY_ROTATION_DAYS } from "./token-policy.ts";
+import type { Audience } from "./tokens/audience.ts";
 
 /** How mail leaves this deployment. */
 export type MailSettings =
@@ -57,9 +60,15 @@ export interface Config {
   twoPersonReset: boolean;
   allowedOrigins: ReadonlySet<string>;
   accessTokenTtlSeconds: number;
+  /** How long a key serves before its successor does. */
+  keyRotationMs: number;
   sessions: SessionSettings;
   /** Lifetimes when the user asked to be remembered; the same as others where the profile has no such thing. */
   rememberedSessions: SessionSettings;
+  /** Services that an access token may be for, by name; the issuer is not among them. */
+  audiences: ReadonlyMap<string, Audience>;
+  /** Back ends that may use the OAuth endpoints, by id. */
+  clients: ReadonlyMap<string, Client>;
   mail: MailSettings;
   jurisdiction: "eu" | "us" | undefined;
 }
@@ -78,7 +87,7 @@ export function parseConfig(env: object): Config | { problems: string[] } {
 }
 
 /** Settings of the contract that nothing here obeys yet. Ignored, each would promise more than it does. */
-const NOT_YET = ["AUDIENCES", "CLIENTS", "ADMIN_FACTOR"];
+const NOT_YET = ["ADMIN_FACTOR"];
 
 function readConfig(settings: Settings): Config {
   const issuer = readIssuer(settings);
@@ -88,6 +97,7 @@ function readConfig(settings: Settings): Config {
   const secondFactor = settings.oneOf("SECOND_FACTOR", ["optional", "required", "passkey"], "optional");
   const appName = settings.text("APP_NAME", "Sallyport");
   const relyingParty = readRelyingParty(settings, issuer, appName);
+  const audiences = readAudiences(settings, issuer);
   return {
     issuer,
     isLocal,
@@ -104,8 +114,11 @@ function readConfig(settings: Settings): Config {
     twoPersonReset: settings.oneOf("TWO_PERSON_RESET", ["on", "off"], "off") === "on",
     allowedOrigins: new Set([issuer, ...readOrigins(settings, "ALLOWED_ORIGINS")]),
     accessTokenTtlSeconds: readAccessTokenTtl(settings),
+    keyRotationMs: readKeyRotation(settings),
     sessions,
     rememberedSessions: profile === "standard" ? remembered(sessions) : sessions,
+    audiences,
+    clients: readClients(settings, audiences),
     mail: readMail(settings, isLocal),
     jurisdiction: settings.optionalOneOf("JURISDICTION", ["eu", "us"]),
   };
@@ -196,6 +209,11 @@ function readTrustedBrowserDays(settings: Settings): number {
 function readAccessTokenTtl(settings: Settings): number {
   const { default: usual, min, max } = ACCESS_TOKEN_TTL_SECONDS;
   return settings.number("ACCESS_TOKEN_TTL", usual, min, max);
+}
+
+function readKeyRotation(settings: Settings): number {
+  const { default: usual, min, max } = KEY_ROTATION_DAYS;
+  return settings.number("KEY_ROTATION_DAYS", usual, min, max) * DAY_MS;
 }
 
 /** Single overrides, in seconds, may make a session shorter than its profile says, never longer. */

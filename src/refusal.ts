@@ -29,6 +29,11 @@ export type Refusal =
   | { refused: "registration_unknown" | "registration_wrong" | "credential_known" }
   | { refused: "access_token_missing" | "access_token_invalid" | "session_ended" }
   | { refused: "proof_too_old"; acr: "aal1" | "aal2"; maxAgeSeconds: number }
+  | { refused: "proof_below_audience"; acr: "aal1" | "aal2-recovery" | "aal2"; unfamiliar?: Unfamiliar }
+  | { refused: "audience_unknown" }
+  | { refused: "dpop_nonce_needed" | "dpop_proof_wrong"; isBearer?: true }
+  | { refused: "proof_of_another_key" | "proof_expired" | "proof_replayed"; isBearer?: true }
+  | { refused: "too_many_proofs"; retryAfterSeconds: number }
   | { refused: "refresh_token_forged" | "refresh_token_unknown" | "refresh_token_expired" }
   | { refused: "refresh_token_lost" | "refresh_token_reused" | "session_below_policy" }
   | { refused: "weak_password"; reason: PasswordWeakness }
@@ -39,10 +44,22 @@ export type Refusal =
   | { refused: "last_factor" | "second_factor_required" | "factor_kind_not_accepted" }
   | { refused: "no_hash_place"; retryAfterSeconds: number }
   | { refused: "store_unavailable"; store: string }
-  | { refused: "misconfigured" | "fault" | "request_too_slow" };
+  | { refused: "misconfigured" | "fault" | "request_too_slow" | "keys_behind" };
+
+/** Reasons that only the OAuth endpoints have. `http/oauth-problem.ts` decides what the wire may know. */
+export type OAuthRefusal =
+  | { refused: "client_unnamed" | "client_unknown" | "client_secret_wrong" | "client_named_twice" }
+  | { refused: "form_malformed" }
+  | { refused: "parameter_missing" | "parameter_unsupported"; parameter: string }
+  | { refused: "grant_type_unsupported" }
+  | { refused: "subject_token_invalid" | "subject_session_ended" | "subject_token_bound" | "actor_chain_full" }
+  | { refused: "target_unlisted" | "target_needs_more" };
 
 /** Why a new password is not taken; the `reason` member of `weak_password`. */
 export type PasswordWeakness = "too_short" | "too_long" | "too_common" | "contains_context" | "ill_formed" | "breached";
+
+/** What of a sign-in the account had not seen before, which its owner hears of. Never on the wire. */
+export type Unfamiliar = "network" | "browser" | "both";
 
 /** What the owner of the account has to hear of, although nothing was opened. Never on the wire. */
 export type Warning = "second_factor_failed" | "sign_count_fell";

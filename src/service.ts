@@ -1,6 +1,7 @@
 import type { AccountObject } from "./account/account-object.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { type Appointments, appointmentsOf } from "./directory/appointments.ts";
+import { type EndedSessions, endedSessionsOf } from "./directory/ended-sessions.ts";
 import { type ImportedUsers, importedUsersOf } from "./directory/imported-users.ts";
 import { type Operations, operationsOf } from "./directory/operations.ts";
 import { type PasskeyOwners, passkeyOwnersOf } from "./directory/passkey-owners.ts";
@@ -8,6 +9,7 @@ import { type UserChanges, userChangesOf } from "./directory/user-changes.ts";
 import { type Users, usersOf } from "./directory/users.ts";
 import type { GateObject } from "./gate/gate-object.ts";
 import { type ClientNetwork, clientNetwork } from "./gate/network.ts";
+import { type KeyCommands, keyCommandsOf } from "./keys/key-commands.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { type KeyRingStore, keyRingOfIsolate } from "./keys/key-ring-store.ts";
 import { parseRootSecrets } from "./keys/root-secret.ts";
@@ -23,12 +25,15 @@ import { MAIL_RETRY_WAITS_MS } from "./policy.ts";
 export interface Service {
   config: Config;
   keyRing(now: number): Promise<KeyRing>;
+  /** What operators do to the ring. */
+  keyCommands: KeyCommands;
   users: Users;
   userChanges: UserChanges;
   appointments: Appointments;
   passkeyOwners: PasskeyOwners;
   importedUsers: ImportedUsers;
   operations: Operations;
+  endedSessions: EndedSessions;
   account(accountId: string): DurableObjectStub<AccountObject>;
   gate(shard: string): DurableObjectStub<GateObject>;
   /** A place in this isolate's queue of password hashes; to be asked for before anything is waited for. */
@@ -56,6 +61,8 @@ export interface Visit {
   place?: string;
   userAgent: string;
   browser: BrowserCookies;
+  /** A proof of possession (RFC 9449), as it came, and the request it has to be about. */
+  dpop?: { proof: string; method: string; path: string };
 }
 
 /** What a browser brings along by itself. */
@@ -72,10 +79,18 @@ export interface BrowserCookies {
  * Who asks, from a request. The address is the platform's `CF-Connecting-IP`; what X-Forwarded-For and its kin claim is
  * never read.
  */
-export function visitOf({ headers, cf }: Request, browser: BrowserCookies, now: number): Visit {
+export function visitOf({ headers, cf, method, url }: Request, browser: BrowserCookies, now: number): Visit {
   const network = clientNetwork(headers.get("CF-Connecting-IP") ?? undefined);
   const place = placeOf(cf ?? {});
-  return { now, network, userAgent: headers.get("User-Agent") ?? "", browser, ...(place === "" ? {} : { place }) };
+  const proof = headers.get("DPoP") ?? undefined;
+  return {
+    now,
+    network,
+    userAgent: headers.get("User-Agent") ?? "",
+    browser,
+    ...(place === "" ? {} : { place }),
+    ...(proof === undefined ? {} : { dpop: { proof, method, path: new URL(url).pathname } }),
+  };
 }
 
 function placeOf({ city, region, country }: Partial<Record<string, unknown>>): string {
@@ -105,8 +120,7 @@ export function openService(
   hold: (work: Promise<unknown>) => void,
   origin: Origin,
 ): Service | { problems: string[] } {
-  const foundation = foundations.get(env) ?? layFoundation(env);
-  foundations.set(env, foundation);
+  const foundation = foundationOf(env);
   if ("problems" in foundation) return foundation;
   const { config, keyRings, hashPlaces } = foundation;
   const waitUntil = (work: Promise<unknown>) => hold(work.catch((error) => logFault("later_work_failed", error)));
@@ -115,12 +129,14 @@ export function openService(
   return {
     config,
     keyRing: (now) => keyRings.current(env, now),
+    keyCommands: keyCommandsOf(keyRings, env, config.keyRotationMs),
     users: usersOf(env.DB),
     userChanges: userChangesOf(env.DB),
     appointments: appointmentsOf(env.DB),
     passkeyOwners: passkeyOwnersOf(env.DB),
     importedUsers: importedUsersOf(env.DB),
     operations: operationsOf(env.DB),
+    endedSessions: endedSessionsOf(env.DB),
     account,
     gate,
     takeHashPlace: ({ network, now }) => hashPlaces.take(network.source, now),
@@ -137,11 +153,20 @@ export function openService(
   };
 }
 
-/** Renews the KV copy of the key ring; the work of the minute cron. */
-export async function renewKeyRingCopy(env: Env, now: number): Promise<void> {
-  const roots = parseRootSecrets(env.ROOT_SECRET);
-  if (typeof roots === "string") throw new Error(roots);
-  await keyRingOfIsolate(env.ROOT_SECRET, roots).publishCopy(env, now);
+/** Turns the keys whose time has come, then renews the KV copy of the key ring; the work of the minute cron. */
+export async function renewKeyRing(env: Env, now: number): Promise<void> {
+  const foundation = foundationOf(env);
+  if ("problems" in foundation) throw new Error(foundation.problems.join("; "));
+  const { keyRings, config } = foundation;
+  for (const key of await keyRings.turn(env, config.keyRotationMs, now)) {
+    logLine({ level: "info", event: "key_activated", key });
+  }
+}
+
+function foundationOf(env: Env): Foundation | { problems: string[] } {
+  const foundation = foundations.get(env) ?? layFoundation(env);
+  foundations.set(env, foundation);
+  return foundation;
 }
 
 function layFoundation(env: Env): Foundation | { problems: string[] } {

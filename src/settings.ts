@@ -1,5 +1,7 @@
 /** Longer than any list of origins, shorter than what a log or a mail header would choke on. */
 const TEXT_MAX = 2_000;
+/** What the platform takes as one variable. */
+const LONG_TEXT_MAX = 5_000;
 
 /** Reads single settings and gathers what is wrong with them, so that an operator sees all of it at once. */
 export class Settings {
@@ -29,8 +31,22 @@ export class Settings {
     return value;
   }
 
+  /** A text as long as a variable may be, which may have line breaks; empty where there is none. */
+  longText(name: string): string {
+    const value = this.#values[name] ?? "";
+    if (typeof value !== "string") this.problem(name, "must be text");
+    else if (value.length <= LONG_TEXT_MAX && !/[^\P{Cc}\t\r\n]/u.test(value)) return value;
+    else this.problem(name, `must have at most ${LONG_TEXT_MAX} characters and no control characters but line breaks`);
+    return "";
+  }
+
   list(name: string): string[] {
-    return this.text(name, "")
+    return this.parts(this.text(name, ""));
+  }
+
+  /** What stands between the commas of a text. */
+  parts(text: string): string[] {
+    return text
       .split(",")
       .map((part) => part.trim())
       .filter((part) => part !== "");

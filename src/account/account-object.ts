@@ -34,9 +34,10 @@ import type { SecondFactorPolicy } from "./methods.ts";
 import { addPasskey, type RegistrationTerms, spendRegistration, startRegistration } from "./passkey-enrolment.ts";
 import { type PasskeySignIn, signInWithPasskey } from "./passkey-sign-in.ts";
 import type { PreparedReset } from "./password-changes.ts";
+import { type Possession, withSpent, withSpentAtSignIn } from "./possession.ts";
 import { runningRecovery } from "./recovery.ts";
 import { makeRecoveryCodes } from "./recovery-codes.ts";
-import { type RefreshRequest, refreshSession } from "./refreshing.ts";
+import { type RefreshRequest, refreshSession, spentElsewhere } from "./refreshing.ts";
 import { hasSecret } from "./sessions.ts";
 import { openStepUp, type StepUpRequest, settlePasswordStepUp } from "./step-up.ts";
 import { keepPendingFactor, reserveConfirmation, settleConfirmation } from "./totp-enrolment.ts";
@@ -94,7 +95,7 @@ export class AccountObject extends AccountLife {
     if (newNetwork !== undefined) forgetNetwork(guard, newNetwork);
     const session = this.store.session(sessionId);
     guard.browsers = guard.browsers.filter(({ id, createdAt }) => id !== browserId || createdAt !== session?.createdAt);
-    endSession(this.store, guard, sessionId);
+    this.store.forgetSession(sessionId);
     this.store.saveGuard(guard);
   }
 
@@ -112,15 +113,37 @@ export class AccountObject extends AccountLife {
     return this.withRecovery(refreshSession(this.store, request, Date.now()));
   }
 
-  /** Ends the session of a refresh token, whatever its generation. */
-  endByRefreshToken(sessionId: string, secret: Uint8Array): void {
+  /** Ends the session of a refresh token, whatever its generation, and answers when it is listed. */
+  async endByRefreshToken(sessionId: string, secret: Uint8Array): Promise<void> {
     const session = this.store.session(sessionId);
     if (session && hasSecret(session, secret)) endSession(this.store, this.store.guard(), sessionId);
+    await this.endsAreListed();
   }
 
-  /** Ends the session of an access token. */
-  endByAccessToken(sessionId: string): void {
+  /** Ends the session of an access token, and answers when it is listed. */
+  async endByAccessToken(sessionId: string): Promise<void> {
     if (this.store.session(sessionId)) endSession(this.store, this.store.guard(), sessionId);
+    await this.endsAreListed();
+  }
+
+  /** Uses a proof of possession for one request of a living session. */
+  spendProof(sessionId: string, possession: Possession): { kind: "spent" } | Refusal {
+    const session = this.liveSession(sessionId);
+    if ("refused" in session) return session;
+    const elsewhere = spentElsewhere(this.store, this.store.guard(), session);
+    const spentProofs = withSpent(session.spentProofs, possession, Date.now(), elsewhere);
+    if (isRefusal(spentProofs)) return spentProofs;
+    this.store.saveSession({ ...session, spentProofs });
+    return { kind: "spent" };
+  }
+
+  /** The same for a request of whoever holds an enrolment token. */
+  spendEnrolmentProof(possession: Possession): { kind: "spent" } | Refusal {
+    const guard = this.store.guard();
+    const spentProofs = withSpentAtSignIn(guard.spentProofs, possession, Date.now());
+    if (isRefusal(spentProofs)) return spentProofs;
+    this.store.saveGuard({ ...guard, spentProofs });
+    return { kind: "spent" };
   }
 
   /** Whether a session still lives. */
@@ -137,20 +160,22 @@ export class AccountObject extends AccountLife {
     return "refused" in session ? session : { sessions: sessionViews(this.store, bearerId, Date.now()) };
   }
 
-  /** Ends one session of the account, its own included. */
-  endSession(bearerId: string, sessionId: string): { kind: "ended" } | Refusal {
+  /** Ends one session of the account, its own included, and answers when it is listed. */
+  async endSession(bearerId: string, sessionId: string): Promise<{ kind: "ended" } | Refusal> {
     const session = this.liveSession(bearerId);
     if ("refused" in session) return session;
     if ("refused" in this.liveSession(sessionId)) return { refused: "unknown_session" };
     endSession(this.store, this.store.guard(), sessionId);
+    await this.endsAreListed();
     return { kind: "ended" };
   }
 
-  /** Ends every session but the one that asks, and every sign-in that is half way. */
-  endOtherSessions(bearerId: string): { kind: "ended" } | Refusal {
+  /** Ends every session but the one that asks, and every sign-in that is half way; answers when they are listed. */
+  async endOtherSessions(bearerId: string): Promise<{ kind: "ended" } | Refusal> {
     const session = this.liveSession(bearerId);
     if ("refused" in session) return session;
     endOtherSessions(this.store, this.store.guard(), bearerId);
+    await this.endsAreListed();
     return { kind: "ended" };
   }
 

@@ -1,7 +1,14 @@
 import type { Refusal } from "../refusal.ts";
 import { describeProof, type ProvenFactor, withProven } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
-import { dropOtherSessions, dropPotsOfForgotten, openSession, rememberSignIn, type SessionGrant } from "./admission.ts";
+import {
+  audienceRefusal,
+  dropOtherSessions,
+  dropPotsOfForgotten,
+  openSession,
+  rememberSignIn,
+  type SessionGrant,
+} from "./admission.ts";
 import { type BrowserClaim, recognise, withoutTrust } from "./browsers.ts";
 import type { EnrolmentGrant, Owner } from "./enrolment-owners.ts";
 import { type Factor, type FactorView, hasSecondFactor, viewOf } from "./factors.ts";
@@ -107,8 +114,10 @@ function openEnrolled(
   { factors, terms }: EnrolmentGrant,
   { proven, claim }: Activation,
   now: number,
-): SessionGrant {
+): SessionGrant | undefined {
   const both = withProven(factors, proven, now);
+  // The factor counts all the same; who has it signs in for another service, or with another one for this.
+  if (audienceRefusal(both, terms.audienceNeeds)) return undefined;
   const seen = rememberSignIn(guard, claim, terms, now);
   return { ...openSession(store, guard, both, terms, now), ...seen };
 }

@@ -1,25 +1,27 @@
 import { SESSIONS_PER_ACCOUNT } from "../policy.ts";
-import type { Refusal } from "../refusal.ts";
+import type { Refusal, Unfamiliar } from "../refusal.ts";
+import { type AudienceNeeds, suffices } from "../tokens/audience.ts";
 import type { ChallengePurpose } from "../tokens/challenge-token.ts";
-import type { Proof } from "../tokens/proof.ts";
+import { describeProof, type Proof } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import { afterSignIn, type BrowserClaim, type RecognisedBrowser, withoutTrust } from "./browsers.ts";
 import {
   addChallenge,
+  type Binding,
   type Challenge,
   type ChallengeSubject,
   dropDead,
   type SignInTerms,
   startChallenge,
 } from "./challenges.ts";
-import { becomeFamiliar, type Unfamiliar } from "./familiarity.ts";
+import { becomeFamiliar } from "./familiarity.ts";
 import type { SecondFactorMethod } from "./methods.ts";
 import { NO_STREAKS } from "./proof-mode.ts";
 import { type Floor, isAlive, SESSION_SECRET_BYTES, type Session, startSession } from "./sessions.ts";
 import { type Unanswered, unansweredOf } from "./warnings.ts";
 
 /** What the Worker needs to sign an access token for one session. */
-export interface AccessGrant {
+export interface AccessGrant extends Binding {
   kind: "access";
   sessionId: string;
   audience: string;
@@ -175,7 +177,7 @@ export function liveSession(
 
 /** Ends a session: its refresh tokens, its challenges and its pot are gone in the same turn. */
 export function endSession(store: AccountStore, guard: Guard, sessionId: string): void {
-  store.deleteSession(sessionId);
+  store.deleteSession(sessionId, guard);
   const challenges = guard.challenges.filter((challenge) => challenge.sessionId !== sessionId);
   if (challenges.length === guard.challenges.length && guard.pots[sessionId] === undefined) return;
   guard.challenges = challenges;
@@ -191,7 +193,7 @@ export function endOtherSessions(store: AccountStore, guard: Guard, sessionId: s
 
 /** The same, with the guard left to be saved. */
 export function dropOtherSessions(store: AccountStore, guard: Guard, sessionId: string): void {
-  for (const { id } of store.sessions()) if (id !== sessionId) store.deleteSession(id);
+  for (const { id } of store.sessions()) if (id !== sessionId) store.deleteSession(id, guard);
   guard.challenges = guard.challenges.filter((challenge) => challenge.sessionId === sessionId);
   guard.enrolments = [];
   const pot = guard.pots[sessionId];
@@ -200,7 +202,7 @@ export function dropOtherSessions(store: AccountStore, guard: Guard, sessionId: 
 
 /** Ends everything that was opened or is half way, and the trust in browsers. The guard is left to be saved. */
 export function endEverything(store: AccountStore, guard: Guard): void {
-  for (const { id } of store.sessions()) store.deleteSession(id);
+  for (const { id } of store.sessions()) store.deleteSession(id, guard);
   guard.challenges = [];
   guard.enrolments = [];
   guard.registration = undefined;
@@ -208,12 +210,28 @@ export function endEverything(store: AccountStore, guard: Guard): void {
   guard.browsers = guard.browsers.map(withoutTrust);
 }
 
-/** What the Worker may sign for a session at its present generation. */
-export function grantOf(session: Session, secret: Uint8Array<ArrayBuffer>): SessionGrant {
+/** What the Worker may sign for a session at its present generation, for the service of its sign-in or another. */
+export function grantOf(
+  session: Session,
+  secret: Uint8Array<ArrayBuffer>,
+  audience: string = session.terms.audience,
+): SessionGrant {
   const { id, generation, factors, terms } = session;
   const refreshExpiresAt = Math.min(session.idleExpiresAt, session.absoluteExpiresAt);
-  const { audience, roles } = terms;
-  return { kind: "session", sessionId: id, secret, generation, audience, roles, factors, refreshExpiresAt };
+  const { roles } = terms;
+  const access = { sessionId: id, audience, roles, factors, ...bindingOf(terms) };
+  return { kind: "session", ...access, secret, generation, refreshExpiresAt };
+}
+
+/** What a grant takes over of the terms of its sign-in. */
+export function bindingOf({ jkt, delivery }: Binding): Binding {
+  return { ...(jkt === undefined ? {} : { jkt }), ...(delivery === undefined ? {} : { delivery }) };
+}
+
+/** Why somebody may not have a token for a service: all that is proven does not suffice for it. */
+export function audienceRefusal(factors: Proof, needs: AudienceNeeds | undefined): Refusal | undefined {
+  if (needs === undefined || suffices(describeProof(factors), needs)) return undefined;
+  return { refused: "proof_below_audience", acr: needs.minAcr ?? "aal2" };
 }
 
 /** Fresh random bits for a session's refresh tokens. */

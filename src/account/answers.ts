@@ -3,6 +3,8 @@ import { type Proof, type ProvenFactor, withProven } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import {
   type AccessGrant,
+  audienceRefusal,
+  bindingOf,
   type EnrolmentRequired,
   grantOf,
   newSecret,
@@ -113,6 +115,11 @@ function openSignIn(
     store.saveGuard(guard);
     return { refused: "challenge_overtaken" };
   }
+  const tooLittle = audienceRefusal(factors, terms.audienceNeeds);
+  if (tooLittle) {
+    store.saveGuard(guard);
+    return tooLittle;
+  }
   const seen = rememberSignIn(guard, answerer, terms, now);
   const { asksForTrust, trustTerms } = answerer;
   const mayTrust = trustTerms.trustForMs > 0 && proven.method !== "recovery_code" && mayBeTrusted(terms);
@@ -136,16 +143,18 @@ function openForSession(
   factors: Proof,
   now: number,
 ): SessionGrant | AccessGrant | Refusal {
+  const tooLittle = audienceRefusal(factors, terms.audienceNeeds);
+  if (tooLittle) return tooLittle;
   if (purpose === "step_up") {
     const { audience, roles } = terms;
-    return { kind: "access", sessionId: session.id, audience, roles, factors };
+    return { kind: "access", sessionId: session.id, audience, roles, factors, ...bindingOf(terms) };
   }
   const admission = judge(terms.secondFactor, standingOf(store, guard, session.id), factors);
   if (admission !== "session") return { refused: "challenge_overtaken" };
   const secret = newSecret();
   const renewed = replaceSecret(rotateSession({ ...session, factors }, now), secret);
   store.saveSession(renewed);
-  return grantOf(renewed, secret);
+  return grantOf(renewed, secret, terms.audience);
 }
 
 /**

@@ -9,6 +9,7 @@ import { attemptsLeft, type Pot, retryAfterSeconds, takeAttempt } from "./budget
 import { type Challenge, isLive, newWebAuthnChallenge } from "./challenges.ts";
 import { type Factor, usableFactors } from "./factors.ts";
 import type { SecondFactorMethod } from "./methods.ts";
+import { bindingRefusal, type Possession, withSpentAtSignIn } from "./possession.ts";
 import { isMethodClosed, withAttempt } from "./proof-mode.ts";
 import type { RecoveryCodeSet } from "./recovery-codes.ts";
 import type { Session } from "./sessions.ts";
@@ -18,6 +19,8 @@ export interface ChallengeAttempt {
   challengeId: string;
   purpose: ChallengePurpose;
   method: SecondFactorMethod;
+  /** The key that whoever answers has shown to hold. */
+  possession?: Possession | undefined;
 }
 
 /** An attempt that has been paid for and not yet been judged. */
@@ -40,7 +43,7 @@ export interface ReservedAnswer {
  */
 export function reserveAnswer(
   store: AccountStore,
-  { challengeId, purpose, method }: ChallengeAttempt,
+  { challengeId, purpose, method, possession }: ChallengeAttempt,
   now: number,
 ): ReservedAnswer | Refusal {
   const guard = store.guard();
@@ -48,6 +51,9 @@ export function reserveAnswer(
   if (isRefusal(challenge)) return challenge;
   const session = sessionOf(store, guard, challenge, now);
   if (session !== undefined && "refused" in session) return session;
+  const spent =
+    bindingRefusal(challenge.terms.jkt, possession) ?? withSpentAtSignIn(guard.spentProofs, possession, now);
+  if (isRefusal(spent)) return spent;
   const { sessionId, pot = "unrecognised" } = challenge;
   const isPaid = sessionId === undefined && attemptsLeft(guard.attempts[pot] ?? [], now) > 0;
   const refusal =
@@ -55,6 +61,7 @@ export function reserveAnswer(
   if (refusal) return refusal;
   const { webauthn } = challenge;
   if (sessionId === undefined) guard.streaks = withAttempt(guard.streaks, method, knownAs(guard, pot));
+  guard.spentProofs = spent;
   challenge.attempts += 1;
   if (method === "passkey") challenge.webauthn = newWebAuthnChallenge();
   store.saveGuard(guard);
@@ -74,7 +81,7 @@ export interface AssertionTerms {
 /** Reads what a passkey must sign to answer this challenge. Spends nothing, and asks for nothing to be written. */
 export function assertionTerms(
   store: AccountStore,
-  { challengeId, purpose }: Omit<ChallengeAttempt, "method">,
+  { challengeId, purpose }: Pick<ChallengeAttempt, "challengeId" | "purpose">,
   now: number,
 ): AssertionTerms | Refusal {
   const guard = store.guard();

@@ -6,15 +6,26 @@ import {
   LIVE_CHALLENGES_OF_OWNER,
   WEBAUTHN_CHALLENGE_BYTES,
 } from "../policy.ts";
+import type { Audience, AudienceNeeds } from "../tokens/audience.ts";
 import type { ChallengePurpose } from "../tokens/challenge-token.ts";
 import type { Proof } from "../tokens/proof.ts";
 import type { Pot } from "./budgets.ts";
 import type { SecondFactorMethod, SecondFactorPolicy } from "./methods.ts";
 import type { Floor } from "./sessions.ts";
 
+/** What holds for every token of a session, as its sign-in asked. */
+export interface Binding {
+  /** Thumbprint of the key that all of them are bound to (RFC 9449). */
+  jkt?: string;
+  /** A refresh token that is bound may be read by the page; any other is a browser's cookie. */
+  delivery?: "body";
+}
+
 /** The terms a request asked for; a challenge carries them, and its answer is given under them. */
-export interface SignInTerms {
+export interface SignInTerms extends Binding {
   audience: string;
+  /** What the service asked for wants proven. */
+  audienceNeeds?: AudienceNeeds;
   roles: string[];
   userAgent: string;
   /** Lifetimes of a session opened under these terms, milliseconds. */
@@ -24,6 +35,11 @@ export interface SignInTerms {
   secondFactor: SecondFactorPolicy;
   /** Keyed digest of the address, which the cookie of a recognised browser names the account by. */
   emailDigest: string;
+}
+
+/** The same terms for a token of another service. */
+export function forAudience({ audienceNeeds: _, ...terms }: SignInTerms, { name, ...needs }: Audience): SignInTerms {
+  return { ...terms, audience: name, ...(Object.keys(needs).length > 0 ? { audienceNeeds: needs } : {}) };
 }
 
 /** What a challenge is about. */

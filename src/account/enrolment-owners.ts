@@ -5,13 +5,14 @@ import type { AccountStore, Guard } from "./account-store.ts";
 import { admit, liveSession } from "./admission.ts";
 import type { SignInTerms } from "./challenges.ts";
 import { hasSecondFactor } from "./factors.ts";
+import { bindingRefusal } from "./possession.ts";
 import { type PresentedProof, type SensitiveAction, unmetRequirement } from "./requirements.ts";
 import type { Floor, Session } from "./sessions.ts";
 
 /** Who asks: the session of a verified access token and what that token proves, or an enrolment token. */
 export type Bearer =
   | ({ kind: "session"; sessionId: string } & PresentedProof)
-  | { kind: "enrolment"; enrolmentId: string };
+  | { kind: "enrolment"; enrolmentId: string; possession?: { jkt: string } | undefined };
 
 /** A right password where a second factor is demanded and none exists. Times in epoch milliseconds. */
 export interface EnrolmentGrant extends Floor {
@@ -49,7 +50,8 @@ export function ownerOf(store: AccountStore, guard: Guard, bearer: Bearer, now: 
   }
   const enrolment = guard.enrolments.find(({ id }) => id === bearer.enrolmentId);
   if (!enrolment || now >= enrolment.expiresAt || admit(guard, enrolment)) return { refused: "enrolment_unknown" };
-  return { id: enrolment.id, enrolment };
+  const unbound = bindingRefusal(enrolment.terms.jkt, bearer.possession);
+  return unbound ? ({ ...unbound, isBearer: true } as Refusal) : { id: enrolment.id, enrolment };
 }
 
 /** The owner, if it may start to add a factor: a fresh session, or whoever holds an enrolment token. */

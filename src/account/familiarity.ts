@@ -1,9 +1,7 @@
 import { KNOWN_NETWORKS, MAIL_WINDOW_MS, SIGN_INS_TOLD } from "../policy.ts";
+import type { Unfamiliar } from "../refusal.ts";
 import type { Guard } from "./account-store.ts";
 import { type BrowserClaim, recognise } from "./browsers.ts";
-
-/** What of a complete sign-in the account had not seen before. */
-export type Unfamiliar = "network" | "browser" | "both";
 
 /**
  * Compares a complete sign-in with those before it, and remembers its network. To be asked before the browser is

@@ -1,6 +1,7 @@
-import type { Refusal } from "../refusal.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import {
+  audienceRefusal,
   type ChallengeGrant,
   type EnrolmentRequired,
   openChallenge,
@@ -15,13 +16,17 @@ import type { SignInTerms } from "./challenges.ts";
 import { admitVerdict, type Verdict } from "./changes.ts";
 import { openEnrolment } from "./enrolment-owners.ts";
 import { standingOf } from "./factors.ts";
+import { becomeFamiliar } from "./familiarity.ts";
 import { judge, methodsFor, type SecondFactorPolicy } from "./methods.ts";
+import { type Possession, withSpentAtSignIn } from "./possession.ts";
 import { isProofMode } from "./proof-mode.ts";
 
 /** Who knocks after a right password. */
 export interface Knock extends BrowserClaim {
   /** Whether the mailbox has been proven for this very sign-in. */
   isProven: boolean;
+  /** The key that everything the sign-in opens shall be bound to. */
+  possession?: Possession | undefined;
 }
 
 /** Those who administer others are asked every time. */
@@ -36,12 +41,17 @@ export function openFirstDoor(
   now: number,
 ): SessionGrant | ChallengeGrant | EnrolmentRequired | Refusal {
   const guard = store.guard();
+  const spent = withSpentAtSignIn(guard.spentProofs, knock.possession, now);
+  if (isRefusal(spent)) return spent;
+  guard.spentProofs = spent;
   // A password that is about to be replaced is as wrong as any other.
   if (admitVerdict(store, guard, verdict, now)) return { refused: "verdict_overtaken" };
   const terms = { ...askedTerms, secondFactor: demandOf(guard, askedTerms.secondFactor) };
   guard.roles = terms.roles;
   const factors = { pwd: Math.floor(now / 1000) };
-  const trusted = mayBeTrusted(terms) ? trustedBrowser(guard, knock, now) : undefined;
+  const tooLittle = audienceRefusal(factors, terms.audienceNeeds);
+  // Trust stands in for a factor only where the password alone would do for the service.
+  const trusted = mayBeTrusted(terms) && !tooLittle ? trustedBrowser(guard, knock, now) : undefined;
   switch (judge(terms.secondFactor, standingOf(store, guard), factors, trusted !== undefined)) {
     case "challenge":
       return openSignInChallenge(store, guard, terms, knock, now);
@@ -49,14 +59,33 @@ export function openFirstDoor(
       // Who could answer no challenge could not show who he is either.
       if (mustProveMailbox(guard, knock)) return { refused: "mailbox_unproven" };
       return requireEnrolment(store, guard, factors, terms, now);
-    case "session": {
-      // Trust is not a proof: what is held against strangers is still held against them.
-      const remember = trusted ? recogniseFromNowOn : rememberSignIn;
-      const seen = remember(guard, knock, terms, now);
-      store.saveGuard(guard);
-      return { ...openSession(store, guard, factors, terms, now, trusted?.id), ...seen };
-    }
+    case "session":
+      if (tooLittle) return refuseTooLittle(store, guard, tooLittle, knock, now);
+      return openByPassword(store, guard, terms, knock, trusted?.id, now);
   }
+}
+
+/** Told like a sign-in: nobody shall find out in silence that a password is right. */
+function refuseTooLittle(store: AccountStore, guard: Guard, refusal: Refusal, knock: Knock, now: number): Refusal {
+  const unfamiliar = becomeFamiliar(guard, knock, now);
+  store.saveGuard(guard);
+  return unfamiliar ? ({ ...refusal, unfamiliar } as Refusal) : refusal;
+}
+
+/** A session for the password alone, where nothing more is demanded or a browser is trusted. */
+function openByPassword(
+  store: AccountStore,
+  guard: Guard,
+  terms: SignInTerms,
+  knock: Knock,
+  trustedBy: string | undefined,
+  now: number,
+): SessionGrant {
+  // Trust is not a proof: what is held against strangers is still held against them.
+  const remember = trustedBy === undefined ? rememberSignIn : recogniseFromNowOn;
+  const seen = remember(guard, knock, terms, now);
+  store.saveGuard(guard);
+  return { ...openSession(store, guard, { pwd: Math.floor(now / 1000) }, terms, now, trustedBy), ...seen };
 }
 
 /** Who has lost every factor adds one first, even where others need none. */

@@ -1,10 +1,10 @@
-import { verifyAssertion } from "../factors/passkey.ts";
+import { type Assertion, verifyAssertion } from "../factors/passkey.ts";
 import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
-import type { Refusal } from "../refusal.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 import type { PasskeyChallenge } from "../tokens/passkey-challenge.ts";
 import { withProven } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
-import { admit, openSession, rememberSignIn, type SessionGrant } from "./admission.ts";
+import { admit, audienceRefusal, openSession, rememberSignIn, type SessionGrant } from "./admission.ts";
 import type { BrowserClaim } from "./browsers.ts";
 import type { SignInTerms } from "./challenges.ts";
 import { wakeSuspended } from "./email-undo.ts";
@@ -12,6 +12,7 @@ import { type GivenAssertion, passkeyNamed } from "./evidence.ts";
 import { passkeysOf, standingOf } from "./factors.ts";
 import { judge } from "./methods.ts";
 import { provenBy, takeSignCount } from "./passkeys.ts";
+import { type Possession, withSpentAtSignIn } from "./possession.ts";
 import { endRecoveryByProof } from "./recovery.ts";
 import { warnOnce } from "./warnings.ts";
 
@@ -22,6 +23,7 @@ export interface PasskeySignIn extends GivenAssertion {
   challenge: PasskeyChallenge;
   epoch: number;
   terms: Omit<SignInTerms, "roles">;
+  possession?: Possession | undefined;
   claim: BrowserClaim;
 }
 
@@ -31,18 +33,28 @@ export interface PasskeySignIn extends GivenAssertion {
  */
 export async function signInWithPasskey(
   store: AccountStore,
-  { rp, response, userHandle, challengeText, challenge, epoch, terms, claim }: PasskeySignIn,
+  request: PasskeySignIn,
   clock: () => number,
 ): Promise<SessionGrant | Refusal> {
+  const { rp, response, userHandle, challengeText } = request;
   const named = passkeyNamed(passkeysOf(store), response);
   if (!named) return { refused: "wrong_assertion" };
   const demands = { requireUserVerification: true, userHandle };
   const assertion = await verifyAssertion(rp, challengeText, named.credential, response, demands);
-  if (!assertion) return { refused: "wrong_assertion" };
-  const now = clock();
+  return assertion ? settle(store, request, named.id, assertion, clock()) : { refused: "wrong_assertion" };
+}
+
+/** Judges what has verified, in one turn: everything is read again, and spent together with what it opens. */
+function settle(
+  store: AccountStore,
+  { response, challenge, epoch, terms, possession, claim }: PasskeySignIn,
+  passkeyId: string,
+  assertion: Assertion,
+  now: number,
+): SessionGrant | Refusal {
   const guard = store.guard();
   const passkey = passkeyNamed(passkeysOf(store), response);
-  if (passkey?.id !== named.id || now >= challenge.expiresAt) return { refused: "wrong_assertion" };
+  if (passkey?.id !== passkeyId || now >= challenge.expiresAt) return { refused: "wrong_assertion" };
   const spent = guard.spentChallenges.filter(({ expiresAt }) => now < expiresAt);
   if (spent.some(({ id }) => id === challenge.id)) return { refused: "assertion_replayed" };
   // A passkey that never verified its user beside another factor may have been handed on (WebAuthn §7.2, last step).
@@ -52,11 +64,19 @@ export async function signInWithPasskey(
   if (guard.life.deletion) return { refused: "wrong_assertion" };
   const overtaken = admit(guard, { passwordVersion: guard.passwordVersion, epoch });
   if (overtaken) return overtaken;
+  const factors = withProven({}, provenBy(passkey, assertion), now);
+  const spentProofs = withSpentAtSignIn(guard.spentProofs, possession, now);
+  if (isRefusal(spentProofs)) return spentProofs;
   if (!takeSignCount(guard, passkey, assertion, now)) return refuseCopy(store, guard, now);
   guard.spentChallenges = [...spent, challenge];
+  guard.spentProofs = spentProofs;
+  const tooLittle = audienceRefusal(factors, terms.audienceNeeds);
+  if (tooLittle) {
+    store.saveGuard(guard);
+    return tooLittle;
+  }
   endRecoveryByProof(guard);
   wakeSuspended(store, passkey.id);
-  const factors = withProven({}, provenBy(passkey, assertion), now);
   const complete = { ...terms, roles: guard.roles };
   const admission = judge(terms.secondFactor, standingOf(store, guard), factors);
   if (admission !== "session") throw new Error(`a passkey that verified its user led to "${admission}"`);

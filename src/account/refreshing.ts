@@ -1,10 +1,21 @@
-import type { Refusal } from "../refusal.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
+import type { Audience } from "../tokens/audience.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
-import { admit, type ChallengeGrant, endSession, grantOf, openChallenge, type SessionGrant } from "./admission.ts";
+import {
+  admit,
+  audienceRefusal,
+  type ChallengeGrant,
+  endSession,
+  grantOf,
+  openChallenge,
+  type SessionGrant,
+} from "./admission.ts";
 import { isTrusted, type TrustTerms } from "./browsers.ts";
+import { forAudience, type SignInTerms } from "./challenges.ts";
 import { standingOf } from "./factors.ts";
 import { mayBeTrusted } from "./first-door.ts";
-import { judge, methodsOfSession, type SecondFactorPolicy } from "./methods.ts";
+import { judge, methodsOfSession } from "./methods.ts";
+import { bindingRefusal, type Possession, type SpentProof, withSpent } from "./possession.ts";
 import { hasSecret, isAlive, judgeGeneration, needsReproof, rotateSession, type Session } from "./sessions.ts";
 
 /** A refresh token whose HMAC has been checked, and the terms of this refresh. */
@@ -15,6 +26,12 @@ export interface RefreshRequest {
   epoch: number;
   /** After this a second factor has to be proven again, milliseconds. */
   factorMaxAgeMs: number;
+  /** The service to get a token for; that of the sign-in if none is named. */
+  audience?: string | undefined;
+  /** Every service there is, the issuer among them. */
+  audiences: Audience[];
+  /** The key that whoever asks has shown to hold. */
+  possession?: Possession | undefined;
   /** What the operator demands and allows now, which may be other than when the session was opened. */
   trustTerms: TrustTerms;
 }
@@ -25,7 +42,7 @@ export interface RefreshRequest {
  */
 export function refreshSession(
   store: AccountStore,
-  { sessionId, generation, secret, epoch, factorMaxAgeMs, trustTerms }: RefreshRequest,
+  { sessionId, generation, secret, epoch, possession, ...request }: RefreshRequest,
   now: number,
 ): SessionGrant | ChallengeGrant | Refusal {
   const guard = store.guard();
@@ -35,6 +52,11 @@ export function refreshSession(
     endSession(store, guard, sessionId);
     return { refused: "refresh_token_expired" };
   }
+  // Before its generation is looked at: whoever has a bound token and not its key can neither use nor end anything.
+  const spentProofs =
+    bindingRefusal(session.terms.jkt, possession) ??
+    withSpent(session.spentProofs, possession, now, possession && spentElsewhere(store, guard, session));
+  if (isRefusal(spentProofs)) return spentProofs;
   const presentation = judgeGeneration(session, generation, now);
   if (presentation === "lost" || presentation === "reused" || presentation === "from_the_future") {
     endSession(store, guard, sessionId);
@@ -43,30 +65,65 @@ export function refreshSession(
   }
   const overtaken = admit(guard, { passwordVersion: session.passwordVersion, epoch });
   if (overtaken) return overtaken;
-  const { secondFactor } = trustTerms;
-  const isTrusting = opensByTrust(guard, session, trustTerms, now);
-  const admission = judge(secondFactor, standingOf(store, guard, sessionId), session.factors, isTrusting);
-  if (admission === "enrolment") return endBelowPolicy(store, guard, sessionId);
-  if (admission === "challenge" || needsReproof(session, factorMaxAgeMs, now)) {
-    return askAgain(store, guard, session, secondFactor, now);
-  }
-  if (presentation === "retry") return grantOf(session, secret);
-  const rotated = rotateSession(session, now);
-  store.saveSession(rotated);
-  return grantOf(rotated, secret);
+  const used = possession ? { ...session, spentProofs } : session;
+  return goOn(store, guard, used, presentation, { secret, ...request }, now);
 }
 
-/** Asks a session to prove again, under what is demanded now; one that has nothing left to prove with is over. */
+/** What a session with a good refresh token gets, under what is demanded now. */
+function goOn(
+  store: AccountStore,
+  guard: Guard,
+  session: Session,
+  presentation: "current" | "retry",
+  {
+    secret,
+    factorMaxAgeMs,
+    trustTerms,
+    ...asked
+  }: Omit<RefreshRequest, "sessionId" | "generation" | "epoch" | "possession">,
+  now: number,
+): SessionGrant | ChallengeGrant | Refusal {
+  const { secondFactor } = trustTerms;
+  const name = asked.audience ?? session.terms.audience;
+  const audience = asked.audiences.find((known) => known.name === name);
+  const tooLittle = audienceRefusal(session.factors, audience);
+  // Trust stands in for a factor only where what was shown would do for the service.
+  const isTrusting = !tooLittle && opensByTrust(guard, session, trustTerms, now);
+  const admission = judge(secondFactor, standingOf(store, guard, session.id), session.factors, isTrusting);
+  if (admission === "enrolment") return endBelowPolicy(store, guard, session.id);
+  const refuse = (refusal: Refusal): Refusal => {
+    if (session.spentProofs) store.saveSession(session);
+    return refusal;
+  };
+  if (!audience) return refuse({ refused: "audience_unknown" });
+  if (admission === "challenge" || needsReproof(session, factorMaxAgeMs, now)) {
+    return askAgain(store, guard, session, { ...forAudience(session.terms, audience), secondFactor }, now);
+  }
+  if (tooLittle) return refuse(tooLittle);
+  const current = presentation === "retry" ? session : rotateSession(session, now);
+  // A retry writes nothing, unless it has used a proof.
+  if (presentation === "current" || session.spentProofs) store.saveSession(current);
+  return grantOf(current, secret, audience.name);
+}
+
+/** Proofs that other sessions of the account have used: of one key, too, each is good once. */
+export function spentElsewhere(store: AccountStore, guard: Guard, { id }: Session): SpentProof[] {
+  const others = store.sessions().filter((session) => session.id !== id);
+  return [...guard.spentProofs, ...others.flatMap(({ spentProofs = [] }) => spentProofs)];
+}
+
+/** Asks a session to prove again, under these terms; one that has nothing left to prove with is over. */
 function askAgain(
   store: AccountStore,
   guard: Guard,
-  { id, factors, ...session }: Session,
-  secondFactor: SecondFactorPolicy,
+  session: Session,
+  terms: SignInTerms,
   now: number,
 ): ChallengeGrant | Refusal {
-  const methods = methodsOfSession(secondFactor, standingOf(store, guard, id), factors);
+  const { id, factors, spentProofs } = session;
+  const methods = methodsOfSession(terms.secondFactor, standingOf(store, guard, id), factors);
   if (methods.length === 0) return endBelowPolicy(store, guard, id);
-  const terms = { ...session.terms, secondFactor };
+  if (spentProofs) store.saveSession(session);
   return openChallenge(store, guard, { purpose: "reauthenticate", sessionId: id, methods, factors, terms }, now);
 }
 

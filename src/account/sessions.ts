@@ -3,6 +3,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { REFRESH_GRACE_MS } from "../policy.ts";
 import { type Proof, secondFactorTime } from "../tokens/proof.ts";
 import type { SignInTerms } from "./challenges.ts";
+import type { SpentProof } from "./possession.ts";
 
 /** A session as the account remembers it. Times in epoch milliseconds. */
 export interface Session {
@@ -20,6 +21,8 @@ export interface Session {
   epoch: number;
   factors: Proof;
   terms: SignInTerms;
+  /** Proofs of possession it has used, until they expire by themselves. */
+  spentProofs?: SpentProof[];
   /** The trusted browser whose trust stood in for the second factor. */
   trustedBy?: string;
   /** When a session that a recovery code opened first gave its password once more, epoch seconds. */

@@ -1,8 +1,18 @@
 import type { Refusal } from "../refusal.ts";
+import type { Audience } from "../tokens/audience.ts";
 import { describeProof } from "../tokens/proof.ts";
 import type { AccountStore } from "./account-store.ts";
-import { type AccessGrant, type ChallengeGrant, endSession, liveSession, openChallenge } from "./admission.ts";
+import {
+  type AccessGrant,
+  audienceRefusal,
+  bindingOf,
+  type ChallengeGrant,
+  endSession,
+  liveSession,
+  openChallenge,
+} from "./admission.ts";
 import { endIfPotIsEmpty, takeFromPot } from "./attempts.ts";
+import { forAudience } from "./challenges.ts";
 import { standingOf } from "./factors.ts";
 import { judge, methodsOfSession, type SecondFactorPolicy } from "./methods.ts";
 import type { Session } from "./sessions.ts";
@@ -10,7 +20,7 @@ import type { Session } from "./sessions.ts";
 /** What a session asks for with a step-up. */
 export interface StepUpRequest {
   sessionId: string;
-  audience: string;
+  audience: Audience;
   secondFactor: SecondFactorPolicy;
   /** Whether a password came along. */
   withPassword: boolean;
@@ -35,7 +45,7 @@ export function openStepUp(
   }
   const methods = methodsOfSession(secondFactor, standingOf(store, guard, sessionId), session.factors);
   if (methods.length > 0 && !(withPassword && isRecovered(session))) {
-    const terms = { ...session.terms, audience };
+    const terms = forAudience(session.terms, audience);
     return openChallenge(
       store,
       guard,
@@ -75,7 +85,12 @@ export function settlePasswordStepUp(
   const pwd = Math.floor(now / 1000);
   if (isRecovered(session)) store.saveSession({ ...session, passwordAgainAt: session.passwordAgainAt ?? pwd });
   const { roles } = session.terms;
-  return { kind: "access", sessionId, audience, roles, factors: { ...session.factors, pwd } };
+  // Where there is no factor any more a password renews itself alone: what was proven by one is not newer for it.
+  const factors = canProveMore || isRecovered(session) ? { ...session.factors, pwd } : { pwd };
+  const tooLittle = audienceRefusal(factors, audience);
+  return (
+    tooLittle ?? { kind: "access", sessionId, audience: audience.name, roles, factors, ...bindingOf(session.terms) }
+  );
 }
 
 /** Whether a recovery code opened the session. */

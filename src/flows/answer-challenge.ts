@@ -10,7 +10,7 @@ import { makeUserHandle } from "../tokens/user-handle.ts";
 import { visitingBrowser } from "./browsers.ts";
 import { type Issued, issue } from "./issue.ts";
 import { tellOfRefusal, tellOwner } from "./notices.ts";
-
+import { readPossession } from "./possession.ts";
 import { finishReset, type PasswordWasReset } from "./reset-password.ts";
 
 /** An answer as it was typed, codes in their normal form, or as a passkey signed it. */
@@ -34,11 +34,13 @@ export async function answerChallenge(
   const { issuer } = service.config;
   const challenge = await verifyChallengeToken(ring, issuer, challengeToken, visit.now);
   if (!challenge) return { refused: "challenge_forged" };
+  const possession = await readPossession(service, ring, visit);
+  if (possession && "refused" in possession) return possession;
   const given = await givenAnswer(service, ring, challenge, answer);
   const { claim } = await visitingBrowser(service, ring, visit);
   const answerer = { ...claim, asksForTrust: trustBrowser };
   const { accountId, challengeId, purpose } = challenge;
-  const grant = await service.account(accountId).answer({ challengeId, purpose }, given, answerer);
+  const grant = await service.account(accountId).answer({ challengeId, purpose, possession }, given, answerer);
   if (isRefusal(grant)) {
     tellOfRefusal(service, visit, accountId, grant);
     return grant;

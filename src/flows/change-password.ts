@@ -57,5 +57,7 @@ async function changeFrom(
   if (isRefusal(made)) return made;
   tellOwner(service, visit, accountId, { notice: "password_changed" });
   const grant = await account.commitPasswordChange(made.key);
-  return "refused" in grant ? grant : issueTokens(service, visit, accountId, grant);
+  if ("refused" in grant) return grant;
+  // For whom the token at hand was: what the sign-in was for may demand more by now.
+  return issueTokens(service, visit, accountId, { ...grant, audience: service.config.issuer });
 }

@@ -1,8 +1,10 @@
 import type { AccessGrant, ChallengeGrant, EnrolmentRequired, SessionGrant } from "../account/admission.ts";
-import type { SignInTerms } from "../account/challenges.ts";
+import { forAudience, type SignInTerms } from "../account/challenges.ts";
+import type { Possession } from "../account/possession.ts";
 import { CHALLENGE_TTL_MS, ENROLMENT_TTL_MS, USER_AGENT_MAX } from "../policy.ts";
 import type { Service, Visit } from "../service.ts";
 import { signAccessToken } from "../tokens/access-token.ts";
+import type { Audience } from "../tokens/audience.ts";
 import { signChallengeToken } from "../tokens/challenge-token.ts";
 import { signEnrolmentToken } from "../tokens/enrolment-token.ts";
 import { makeRefreshToken } from "../tokens/refresh-token.ts";
@@ -13,6 +15,10 @@ import { tellOwner } from "./notices.ts";
 export interface IssuedTokens {
   kind: "tokens";
   accessToken: string;
+  /** Whether it is good only with a proof of the key that it is bound to (RFC 9449). */
+  isBound: boolean;
+  /** Whether the refresh token goes into the body, although a browser asks. */
+  toBody: boolean;
   expiresInSeconds: number;
   sessionId: string;
   /** Absent after a step-up, which opens one access token and nothing else. */
@@ -67,12 +73,13 @@ export async function issueTokens(
   const { config } = service;
   const { now } = visit;
   const ring = await service.keyRing(now);
-  const { sessionId, audience, roles, factors } = grant;
-  const subject = { accountId, sessionId, audience, roles, factors };
-  const expiresInSeconds = config.accessTokenTtlSeconds;
+  const { sessionId, audience, roles, factors, jkt, delivery } = grant;
+  const subject = { accountId, sessionId, audience, roles, factors, ...(jkt === undefined ? {} : { jkt }) };
+  const expiresInSeconds = accessTokenSeconds(config.accessTokenTtlSeconds, grant, now);
   const accessToken = await signAccessToken(ring, config.issuer, subject, now, expiresInSeconds);
   const news = grant.recovery ? { recovery: grant.recovery } : {};
-  const issued = { kind: "tokens", accessToken, expiresInSeconds, sessionId, ...news, cookies: [] } as const;
+  const manner = { isBound: jkt !== undefined, toBody: delivery === "body" };
+  const issued = { kind: "tokens", accessToken, ...manner, expiresInSeconds, sessionId, ...news, cookies: [] } as const;
   if (grant.kind === "access") return { ...issued, cookies: [] };
   const { generation, secret, refreshExpiresAt, browser, unfamiliar } = grant;
   if (unfamiliar) tellOwner(service, visit, accountId, { notice: "unfamiliar_sign_in", unfamiliar });
@@ -82,6 +89,12 @@ export async function issueTokens(
     refresh: { token, expiresInSeconds: Math.floor((refreshExpiresAt - now) / 1000) },
     cookies: browser ? await cookiesFor(ring, await visitingBrowser(service, ring, visit), browser, now) : [],
   };
+}
+
+/** No token outlives the end that its session has been given: other services would not hear of that end. */
+function accessTokenSeconds(usual: number, grant: SessionGrant | AccessGrant, now: number): number {
+  if (grant.kind === "access") return usual;
+  return Math.max(1, Math.min(usual, Math.floor((grant.refreshExpiresAt - now) / 1000)));
 }
 
 /** Signs the token of a challenge. */
@@ -128,14 +141,46 @@ function secondsUntil(expiresAt: number, now: number, ttlMs: number): number {
   return Math.round(Math.min(expiresAt - now, ttlMs) / 1000);
 }
 
+/** What a sign-in asks for beside being let in. */
+export interface AskedTerms {
+  /** The name of a service of ours, if not the issuer. */
+  audience: string | undefined;
+  remember: boolean;
+  /** Only for whoever shows to hold a key. */
+  delivery: "body" | undefined;
+}
+
+/** What is asked where nothing was. */
+export const NOTHING_ASKED: AskedTerms = { audience: undefined, remember: false, delivery: undefined };
+
 /** The terms of a sign-in: what was asked for, within what the operator allows. */
 export function signInTerms(
-  service: Service,
+  { config }: Service,
   visit: Visit,
-  { roles, remember, emailDigest }: { roles: string[]; remember: boolean; emailDigest: string },
+  asked: AskedTerms,
+  { roles, emailDigest, possession }: { roles: string[]; emailDigest: string; possession?: Possession | undefined },
 ): SignInTerms {
-  const { issuer, sessions, rememberedSessions, secondFactor } = service.config;
-  const { idleMs, absoluteMs } = remember ? rememberedSessions : sessions;
+  const { sessions, rememberedSessions, secondFactor } = config;
+  const { idleMs, absoluteMs } = asked.remember ? rememberedSessions : sessions;
   const userAgent = visit.userAgent.slice(0, USER_AGENT_MAX);
-  return { audience: issuer, roles, userAgent, idleMs, absoluteMs, secondFactor, emailDigest };
+  const delivery = possession && asked.delivery ? { delivery: asked.delivery } : {};
+  const binding = possession ? { jkt: possession.jkt, ...delivery } : {};
+  const terms = {
+    audience: config.issuer,
+    roles,
+    userAgent,
+    idleMs,
+    absoluteMs,
+    secondFactor,
+    emailDigest,
+    ...binding,
+  };
+  return forAudience(terms, audienceOf(config, asked.audience));
+}
+
+/** A service by its name, the issuer for none. Names have been checked; one that is none of ours is a fault. */
+export function audienceOf({ issuer, audiences }: Service["config"], name: string = issuer): Audience {
+  const audience = name === issuer ? { name } : audiences.get(name);
+  if (!audience) throw new Error(`there is no audience "${name}"`);
+  return audience;
 }

@@ -14,14 +14,15 @@ import { openLink } from "../tokens/one-time-link.ts";
 import { visitingBrowser } from "./browsers.ts";
 import { askGates, countAgainstSource } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
-import { type Issued, issue, signInTerms } from "./issue.ts";
+import { type AskedTerms, type Issued, issue, signInTerms } from "./issue.ts";
 import { verdictOn } from "./mailed-links.ts";
+import { tellOwner } from "./notices.ts";
+import { readPossession } from "./possession.ts";
 
 /** A sign-in by password; `proof` is the token of a mailed link. */
-export interface LogInRequest {
+export interface LogInRequest extends AskedTerms {
   email: string;
   password: ShownPassword;
-  remember: boolean;
   proof: string | undefined;
 }
 
@@ -38,9 +39,11 @@ async function logInFrom(
   place: HashPlace,
   service: Service,
   visit: Visit,
-  { email, password, remember, proof }: LogInRequest,
+  { email, password, proof, ...asked }: LogInRequest,
 ): Promise<Issued | Refusal> {
   const ring = await service.keyRing(visit.now);
+  const possession = await readPossession(service, ring, visit);
+  if (possession && "refused" in possession) return possession;
   const key = emailKey(email) ?? "";
   const [digest, { claim, recognised }, proven] = await Promise.all([
     emailDigest(ring, key),
@@ -63,10 +66,11 @@ async function logInFrom(
   const settled = admitted.settle("right");
   const used = proven.id === undefined ? service.waitUntil(settled) : await settled;
   if (used) return used;
-  const terms = signInTerms(service, visit, { roles: user.roles, remember, emailDigest: digest });
+  const terms = signInTerms(service, visit, asked, { roles: user.roles, emailDigest: digest, possession });
   return knock(service, visit, user, verdictOn(user, ring, visit), terms, {
     ...claim,
     isProven: proven.id !== undefined,
+    possession,
   });
 }
 
@@ -79,7 +83,10 @@ async function knock(
   who: Knock,
 ): Promise<Issued | Refusal> {
   const grant = await service.account(id).openFirstDoor(verdict, terms, who);
-  return "refused" in grant ? grant : issue(service, visit, id, grant);
+  if (!("refused" in grant)) return issue(service, visit, id, grant);
+  const unfamiliar = "unfamiliar" in grant ? grant.unfamiliar : undefined;
+  if (unfamiliar) tellOwner(service, visit, id, { notice: "unfamiliar_sign_in", unfamiliar });
+  return grant;
 }
 
 /** The id of a mailed proof of this address. One that is not ours is a failure of its client, like any forged link. */

@@ -1,11 +1,11 @@
 import type { Service, Visit } from "../service.ts";
-import { verifyAccessToken } from "../tokens/access-token.ts";
 import { readRefreshToken } from "../tokens/refresh-token.ts";
+import { authenticate, type PresentedToken } from "./authenticate.ts";
 
 /** Whatever a client holds of its session; an access token may be the only thing left. */
 export interface Credentials {
   refreshToken: string | undefined;
-  accessToken: string | undefined;
+  accessToken: PresentedToken | undefined;
 }
 
 /** Ends the sessions that the credentials name. Says nothing about which of them were good. */
@@ -13,8 +13,9 @@ export async function logOut(service: Service, visit: Visit, credentials: Creden
   const ring = await service.keyRing(visit.now);
   const { refreshToken, accessToken } = credentials;
   const refresh = refreshToken === undefined ? undefined : await readRefreshToken(ring, refreshToken);
-  if (refresh) await service.account(refresh.accountId).endByRefreshToken(refresh.sessionId, refresh.secret);
+  if (typeof refresh === "object")
+    await service.account(refresh.accountId).endByRefreshToken(refresh.sessionId, refresh.secret);
   if (accessToken === undefined) return;
-  const bearer = await verifyAccessToken(ring, service.config.issuer, accessToken, visit.now);
-  if (bearer) await service.account(bearer.accountId).endByAccessToken(bearer.sessionId);
+  const bearer = await authenticate(service, visit, accessToken);
+  if (!("refused" in bearer)) await service.account(bearer.accountId).endByAccessToken(bearer.sessionId);
 }

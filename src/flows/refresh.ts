@@ -4,16 +4,26 @@ import { readRefreshToken } from "../tokens/refresh-token.ts";
 import { trustTerms } from "./browsers.ts";
 import { type Issued, issue } from "./issue.ts";
 import { tellOwner } from "./notices.ts";
+import { readPossession } from "./possession.ts";
 
 /** Uses a refresh token. One storage round trip; a forged token costs none. */
-export async function refresh(service: Service, visit: Visit, refreshToken: string): Promise<Issued | Refusal> {
+export async function refresh(
+  service: Service,
+  visit: Visit,
+  refreshToken: string,
+  audience: string | undefined,
+): Promise<Issued | Refusal> {
   const ring = await service.keyRing(visit.now);
   const parts = await readRefreshToken(ring, refreshToken);
+  if (parts === "of_a_later_epoch") return { refused: "keys_behind" };
   if (!parts) return { refused: "refresh_token_forged" };
+  const possession = await readPossession(service, ring, visit);
+  if (possession && "refused" in possession) return possession;
   const { accountId, sessionId, generation, secret } = parts;
-  const { factorMaxAgeMs } = service.config.sessions;
-  const terms = { epoch: ring.epoch, factorMaxAgeMs, trustTerms: trustTerms(service.config) };
-  const request = { sessionId, generation, secret, ...terms };
+  const { issuer, audiences, sessions } = service.config;
+  const terms = { epoch: ring.epoch, factorMaxAgeMs: sessions.factorMaxAgeMs, trustTerms: trustTerms(service.config) };
+  const services = { audience, audiences: [{ name: issuer }, ...audiences.values()] };
+  const request = { sessionId, generation, secret, possession, ...services, ...terms };
   const grant = await service.account(accountId).refresh(request);
   if (!isRefusal(grant)) return issue(service, visit, accountId, grant);
   const { refused } = grant;

@@ -10,7 +10,7 @@ import type { Service, Visit } from "../service.ts";
 import { visitingBrowser } from "./browsers.ts";
 import { forgiveAddress } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
-import { type IssuedChallenge, issueChallenge, signInTerms } from "./issue.ts";
+import { type IssuedChallenge, issueChallenge, NOTHING_ASKED, signInTerms } from "./issue.ts";
 import { openAccountLink } from "./mailed-links.ts";
 import { acceptNewPassword } from "./new-password.ts";
 import { tellOwner } from "./notices.ts";
@@ -51,7 +51,7 @@ async function resetFrom(
   const hash = await place.use(() => hashPassword(ring, password));
   const sealedPassword = await seal(ring.active("seal"), new TextEncoder().encode(hash), contextOf(user));
   const digest = await emailDigest(ring, user.emailKey);
-  const terms = signInTerms(service, visit, { roles: user.roles, remember: false, emailDigest: digest });
+  const terms = signInTerms(service, visit, NOTHING_ASKED, { roles: user.roles, emailDigest: digest });
   const { claim } = await visitingBrowser(service, ring, visit);
   const request = { linkId: payload.id, sealedPassword, terms, claim };
   const opened = await service.account(user.id).openReset(verdict, request);

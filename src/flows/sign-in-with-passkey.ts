@@ -1,5 +1,6 @@
 import type { SessionGrant } from "../account/admission.ts";
 import type { PasskeySignIn } from "../account/passkey-sign-in.ts";
+import type { Possession } from "../account/possession.ts";
 import { emailKey } from "../directory/email-key.ts";
 import { isOpen } from "../directory/users.ts";
 import { type AssertionResponse, clientChallenge, requestOptions } from "../factors/passkey.ts";
@@ -13,9 +14,10 @@ import { makePasskeyChallenge, readPasskeyChallenge } from "../tokens/passkey-ch
 import { readUserHandle } from "../tokens/user-handle.ts";
 import { visitingBrowser } from "./browsers.ts";
 import { reserve } from "./first-door.ts";
-import { type Issued, issue, signInTerms } from "./issue.ts";
+import { type AskedTerms, type Issued, issue, signInTerms } from "./issue.ts";
 import { verdictOn } from "./mailed-links.ts";
 import { tellOfRefusal } from "./notices.ts";
+import { readPossession } from "./possession.ts";
 
 /** What any passkey may sign to sign in. The same for everyone, and kept nowhere. */
 export async function passkeySignInOptions(service: Service, visit: Visit) {
@@ -32,11 +34,13 @@ export async function signInWithPasskey(
   service: Service,
   visit: Visit,
   response: AssertionResponse,
-  remember: boolean,
+  terms: AskedTerms,
 ): Promise<Issued | Refusal> {
   const ring = await service.keyRing(visit.now);
+  const possession = await readPossession(service, ring, visit);
+  if (possession && "refused" in possession) return possession;
   const named = await readNamed(ring, visit, response);
-  const asked = named && askAccount(service, ring, visit, named, response, remember);
+  const asked = named && askAccount(service, ring, visit, named, response, { ...terms, possession });
   try {
     return await conclude(service, ring, visit, named, asked);
   } catch (error) {
@@ -44,6 +48,14 @@ export async function signInWithPasskey(
     throw error;
   }
 }
+
+/** What is refused although the assertion was a right one: nobody has failed, and nobody is to be kept out for it. */
+const GUESSES_NOTHING = new Set<Refusal["refused"]>([
+  "proof_below_audience",
+  "proof_expired",
+  "proof_replayed",
+  "change_under_way",
+]);
 
 /** Waits for all who were asked. Whoever says no has the session closed again, and nobody has had a token of it. */
 async function conclude(
@@ -64,8 +76,9 @@ async function conclude(
     await closeAgain(service, ring, visit, named, asked);
     if (named && grant && isRefusal(grant)) tellOfRefusal(service, visit, named.accountId, grant);
     if (isRefusal(admitted)) return admitted;
-    await admitted.settle("wrong");
-    return grant && "refused" in grant ? grant : { refused: "assertion_unnamed" };
+    const refusal: Refusal = grant && isRefusal(grant) ? grant : { refused: "assertion_unnamed" };
+    await admitted.settle(GUESSES_NOTHING.has(refusal.refused) ? "released" : "wrong");
+    return refusal;
   }
   if (!isRefusal(admitted)) service.waitUntil(admitted.settle("right"));
   const current = await withRoles(service, named.accountId, grant, user.roles);
@@ -120,13 +133,13 @@ async function askAccount(
   visit: Visit,
   { accountId, ...named }: NamedAssertion,
   response: AssertionResponse,
-  remember: boolean,
+  { possession, ...asked }: AskedTerms & { possession: Possession | undefined },
 ): Promise<SessionGrant | Refusal> {
   const { claim } = await visitingBrowser(service, ring, visit);
-  const { roles: _, ...terms } = signInTerms(service, visit, { roles: [], remember, emailDigest: "" });
+  const { roles: _, ...terms } = signInTerms(service, visit, asked, { roles: [], emailDigest: "", possession });
   const { relyingParty: rp } = service.config;
   const account = service.account(accountId);
-  const request = { ...named, rp, response, epoch: ring.epoch, terms, claim };
+  const request = { ...named, rp, response, epoch: ring.epoch, terms, possession, claim };
   const grant = await account.signInWithPasskey(request);
   if (!("refused" in grant) || grant.refused !== "change_under_way") return grant;
   // A change was left half way. The account is told how it ended, and nothing of this sign-in has been spent.

@@ -1,3 +1,4 @@
+import type { StepUpRequest } from "../account/step-up.ts";
 import type { HashPlace } from "../passwords/hash-places.ts";
 import { verifyPassword } from "../passwords/password-hash.ts";
 import type { ShownPassword } from "../passwords/password-policy.ts";
@@ -5,7 +6,14 @@ import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import type { AccessToken } from "../tokens/access-token.ts";
 import { withHashPlace } from "./hash-place.ts";
-import { type Issued, issue } from "./issue.ts";
+import { audienceOf, type Issued, issue } from "./issue.ts";
+
+/** What newer proof is asked for. */
+export interface AskedStepUp {
+  /** The name of a service of ours, if not the issuer. */
+  audience: string | undefined;
+  password: ShownPassword | undefined;
+}
 
 /**
  * Asks a living session for newer proof (RFC 9470). With a factor: a challenge. Without one, and in a session that a
@@ -15,14 +23,20 @@ export function stepUp(
   service: Service,
   visit: Visit,
   bearer: AccessToken,
-  password: ShownPassword | undefined,
+  { audience, password }: AskedStepUp,
 ): Promise<Issued | Refusal> {
-  if (password === undefined) return openChallenge(service, visit, bearer);
-  return withHashPlace(service, visit, (place) => proveByPassword(service, visit, bearer, password, place));
+  if (password === undefined) return openChallenge(service, visit, bearer, audience);
+  const request = requestOf(service, bearer, audience, true);
+  return withHashPlace(service, visit, (place) => proveByPassword(service, visit, bearer, request, password, place));
 }
 
-async function openChallenge(service: Service, visit: Visit, bearer: AccessToken): Promise<Issued | Refusal> {
-  const opened = await service.account(bearer.accountId).openStepUp(requestOf(service, bearer, false));
+async function openChallenge(
+  service: Service,
+  visit: Visit,
+  bearer: AccessToken,
+  audience: string | undefined,
+): Promise<Issued | Refusal> {
+  const opened = await service.account(bearer.accountId).openStepUp(requestOf(service, bearer, audience, false));
   if ("refused" in opened) return opened;
   if (opened.kind === "challenge") return issue(service, visit, bearer.accountId, opened);
   return { refused: "malformed_body", errors: [PASSWORD_NEEDED] };
@@ -33,13 +47,12 @@ const PASSWORD_NEEDED = { path: "password", message: "is required where there is
 async function proveByPassword(
   service: Service,
   visit: Visit,
-  bearer: AccessToken,
+  { accountId }: AccessToken,
+  request: StepUpRequest,
   password: ShownPassword,
   place: HashPlace,
 ): Promise<Issued | Refusal> {
-  const { accountId } = bearer;
   const account = service.account(accountId);
-  const request = requestOf(service, bearer, true);
   const opened = await account.openStepUp(request);
   if ("refused" in opened) return opened;
   if (opened.kind === "challenge") return issue(service, visit, accountId, opened);
@@ -51,7 +64,11 @@ async function proveByPassword(
   return "refused" in grant ? grant : issue(service, visit, accountId, grant);
 }
 
-function requestOf({ config }: Service, { sessionId }: AccessToken, withPassword: boolean) {
-  const { issuer: audience, secondFactor } = config;
-  return { sessionId, audience, secondFactor, withPassword };
+function requestOf(
+  { config }: Service,
+  { sessionId }: AccessToken,
+  audience: string | undefined,
+  withPassword: boolean,
+): StepUpRequest {
+  return { sessionId, audience: audienceOf(config, audience), secondFactor: config.secondFactor, withPassword };
 }

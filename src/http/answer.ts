@@ -8,7 +8,7 @@ import { setBrowserCookies } from "./browser-cookies.ts";
 import type { Api } from "./context.ts";
 import { isBrowserRequest } from "./host-cookies.ts";
 import { refuse } from "./problem.ts";
-import { setRefreshCookie } from "./refresh-cookie.ts";
+import { clearRefreshCookie, setRefreshCookie } from "./refresh-cookie.ts";
 
 /** Answers with tokens, with a challenge, with the way to add a factor, or with the refusal. Each carries only itself. */
 export function answerIssued(c: Context<Api>, issued: Issued | PasswordWasReset | Refusal): Response {
@@ -32,13 +32,15 @@ export function newFactorMembers(c: Context<Api>, { kind, recoveryCodes, tokens 
 
 /** The members of a token answer. A browser gets the refresh token, and what it is known by, as cookies. */
 function tokenMembers(c: Context<Api>, { cookies, refresh, ...issued }: IssuedTokens) {
-  const { accessToken, expiresInSeconds, sessionId } = issued;
-  const toCookie = refresh !== undefined && isBrowserRequest(c);
+  const { accessToken, isBound, toBody, expiresInSeconds, sessionId } = issued;
+  const toCookie = refresh !== undefined && isBrowserRequest(c) && !toBody;
   if (toCookie) setRefreshCookie(c, refresh.token, refresh.expiresInSeconds);
+  // An earlier sign-in's would travel along with each request from now on.
+  else if (refresh && isBrowserRequest(c)) clearRefreshCookie(c);
   setBrowserCookies(c, cookies);
   return {
     access_token: accessToken,
-    token_type: "Bearer",
+    token_type: isBound ? "DPoP" : "Bearer",
     expires_in: expiresInSeconds,
     ...(refresh && !toCookie ? { refresh_token: refresh.token } : {}),
     ...(refresh ? { refresh_expires_in: refresh.expiresInSeconds } : {}),

@@ -45,8 +45,8 @@ function isJson(headers: Headers): boolean {
   return type.test(headers.get("Content-Type") ?? "") && (headers.get("Content-Encoding") ?? "identity") === "identity";
 }
 
-/** Counts bytes while reading, since a declared length can lie or be absent. */
-async function readText(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string | Refusal> {
+/** The body as text, UTF-8 and no longer than this. Counts bytes while reading: a declared length can lie or be absent. */
+export async function readText(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string | Refusal> {
   const bytes = new Uint8Array(maxBytes);
   let length = 0;
   try {

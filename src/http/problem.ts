@@ -8,7 +8,10 @@ import type { Api } from "./context.ts";
 /** Status and text of every code: all that the wire learns of a refusal, but for {@link detailsOf}. */
 const PROBLEMS = {
   invalid_request: [400, "The request does not have the expected shape"],
-  unsupported_media_type: [415, "Send a body of type application/json in UTF-8"],
+  unsupported_media_type: [
+    415,
+    "Send a body of type application/json in UTF-8, or the form that an OAuth endpoint takes",
+  ],
   payload_too_large: [413, "The body is larger than this address takes"],
   not_found: [404, "There is nothing here by that name"],
   method_not_allowed: [405, "This address does not take that method"],
@@ -21,6 +24,8 @@ const PROBLEMS = {
   too_many_attempts: [429, "Too many attempts; wait before the next one"],
   invalid_challenge: [401, "This challenge cannot be answered; sign in again"],
   invalid_code: [401, "That code did not work"],
+  use_dpop_nonce: [400, "Repeat the nonce of this answer in the DPoP proof"],
+  invalid_dpop_proof: [400, "The DPoP proof is missing or not good for this request"],
   invalid_token: [401, "The access token is missing or no longer good"],
   insufficient_user_authentication: [401, "This needs newer or stronger proof of who you are"],
   invalid_refresh_token: [401, "The refresh token is not good; sign in again"],
@@ -82,6 +87,14 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   access_token_invalid: "invalid_token",
   session_ended: "invalid_token",
   proof_too_old: "insufficient_user_authentication",
+  proof_below_audience: "insufficient_user_authentication",
+  audience_unknown: "invalid_request",
+  dpop_nonce_needed: "use_dpop_nonce",
+  dpop_proof_wrong: "invalid_dpop_proof",
+  proof_of_another_key: "invalid_dpop_proof",
+  proof_expired: "invalid_dpop_proof",
+  proof_replayed: "invalid_dpop_proof",
+  too_many_proofs: "too_many_attempts",
   refresh_token_forged: "invalid_refresh_token",
   refresh_token_unknown: "invalid_refresh_token",
   refresh_token_expired: "invalid_refresh_token",
@@ -104,19 +117,27 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   misconfigured: "unavailable",
   fault: "unavailable",
   request_too_slow: "unavailable",
+  keys_behind: "unavailable",
 };
 
 /** Answers a refusal: the generic problem (RFC 9457) to the client, the precise reason to the log. */
 export function refuse(c: Context<Api>, refusal: Refusal): Response {
   const code = CODE_OF[refusal.refused];
-  const [status, title] = PROBLEMS[code];
-  const { headers = {}, members = {} } = detailsOf(refusal);
+  const [usual, title] = PROBLEMS[code];
+  // RFC 9449 §7.1: where an access token is asked for, a proof that is not good is an unauthorized request.
+  const status = "isBearer" in refusal && refusal.isBearer ? 401 : usual;
+  const { headers = {}, members = {} } = detailsOf(refusal, code, schemeOf(c));
   const requestId = c.get("requestId");
-  // The route and not the path: somebody may have put a token where an id belongs.
-  const route = routePath(c, -1);
-  logLine({ event: "refused", reason: refusal.refused, status, method: c.req.method, route, requestId });
+  logRefusal(c, refusal.refused, status);
   const body = { type: `urn:sallyport:problem:${code}`, title, status, code, request_id: requestId, ...members };
   return c.body(JSON.stringify(body), status, { "Content-Type": "application/problem+json", ...headers });
+}
+
+/** One line a refusal, with the precise reason. */
+export function logRefusal(c: Context<Api>, reason: string, status: number): void {
+  // The route and not the path: somebody may have put a token where an id belongs.
+  const [route, requestId] = [routePath(c, -1), c.get("requestId")];
+  logLine({ event: "refused", reason, status, method: c.req.method, route, requestId });
 }
 
 interface Details {
@@ -124,8 +145,14 @@ interface Details {
   members?: Record<string, unknown>;
 }
 
+/** How a request presents its access token: its refusal is told in the same words. */
+function schemeOf(c: Context<Api>): "Bearer" | "DPoP" {
+  return /^DPoP /i.test(c.req.header("Authorization") ?? "") ? "DPoP" : "Bearer";
+}
+
 /** Headers and members that only some refusals have. */
-function detailsOf(refusal: Refusal): Details {
+function detailsOf(refusal: Refusal, code: string, scheme: "Bearer" | "DPoP"): Details {
+  if ("isBearer" in refusal && refusal.isBearer) return authenticateWith("DPoP", `error="${code}"`);
   if ("retryAfterSeconds" in refusal) return retryAfter(refusal.retryAfterSeconds);
   if ("attemptsRemaining" in refusal) return { members: { attempts_remaining: refusal.attemptsRemaining } };
   switch (refusal.refused) {
@@ -146,13 +173,18 @@ function detailsOf(refusal: Refusal): Details {
     case "misconfigured":
     case "fault":
     case "request_too_slow":
+    case "keys_behind":
       return retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS);
     case "access_token_missing":
     case "access_token_invalid":
     case "session_ended":
-      return { headers: { "WWW-Authenticate": 'Bearer error="invalid_token"' } };
+      return authenticateWith(scheme, `error="${code}"`);
     case "proof_too_old":
-      return { headers: { "WWW-Authenticate": stepUpChallenge(refusal.acr, refusal.maxAgeSeconds) } };
+      return authenticateWith(scheme, `error="${code}", acr_values="${refusal.acr}", max_age=${refusal.maxAgeSeconds}`);
+    case "proof_below_audience":
+      return authenticateWith(scheme, `error="${code}", acr_values="${refusal.acr}"`);
+    case "audience_unknown":
+      return { members: { errors: [GONE_AUDIENCE] } };
     default:
       return {};
   }
@@ -164,13 +196,16 @@ const UNUSABLE_REGISTRATION = {
   message: "is not a passkey that can be registered here; start again",
 };
 
+const GONE_AUDIENCE = { path: "audience", message: "of the sign-in is gone; name another one" };
+
 function retryAfter(seconds: number): Details {
   return { headers: { "Retry-After": String(Math.max(1, seconds)) } };
 }
 
-/** RFC 9470 §3. */
-function stepUpChallenge(acr: string, maxAge: number): string {
-  return `Bearer error="insufficient_user_authentication", acr_values="${acr}", max_age=${maxAge}`;
+/** What has to be shown (RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3). */
+function authenticateWith(scheme: "Bearer" | "DPoP", parameters: string): Details {
+  const algorithms = scheme === "DPoP" ? ', algs="ES256"' : "";
+  return { headers: { "WWW-Authenticate": `${scheme} ${parameters}${algorithms}` } };
 }
 
 /** A fault of our own: nothing was issued, and trying again may help. */

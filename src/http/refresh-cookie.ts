@@ -15,6 +15,24 @@ export function clearRefreshCookie(c: Context): void {
   setRefreshCookie(c, "", 0);
 }
 
+const LEAVES_SESSION = new Set<Refusal["refused"]>([
+  "dpop_nonce_needed",
+  "dpop_proof_wrong",
+  "proof_of_another_key",
+  "proof_expired",
+  "proof_replayed",
+  "too_many_proofs",
+  "audience_unknown",
+  "proof_below_audience",
+  "change_under_way",
+  "keys_behind",
+]);
+
+/** Whether a refused refresh can be asked for again, with the same token. */
+export function leavesSession({ refused }: Refusal): boolean {
+  return LEAVES_SESSION.has(refused);
+}
+
 /**
  * The refresh token that a request brings: in the body, or in the cookie. A cookie travels by itself, so it counts only
  * from a listed origin of the same site; otherwise it is not even looked at. `undefined` when there is none.

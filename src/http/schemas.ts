@@ -76,6 +76,13 @@ const label = v.pipe(
   v.regex(/^[^\p{Cc}\p{Bidi_Control}]*$/u, "must not hold control characters"),
 );
 
+/** What a sign-in may ask for. */
+const asked = {
+  audience: v.optional(text),
+  remember: v.optional(v.boolean(), false),
+  token_delivery: v.optional(v.literal("body")),
+};
+
 // The policy says more precisely what is wrong with a new password than a schema could.
 export const Registration = v.strictObject({ email, password: v.string() });
 export const InvitationAcceptance = v.strictObject({ token: linkToken, password: v.string() });
@@ -83,14 +90,12 @@ export const EmailVerification = v.strictObject({ token: linkToken, password });
 export const PasswordSignIn = v.strictObject({
   email,
   password,
-  audience: v.optional(text),
-  remember: v.optional(v.boolean(), false),
+  ...asked,
   proof: v.optional(v.strictObject({ kind: v.literal("mail_link"), token: linkToken })),
 });
 export const PasskeySignIn = v.strictObject({
   response: assertion,
-  audience: v.optional(text),
-  remember: v.optional(v.boolean(), false),
+  ...asked,
 });
 export const ProofRequest = v.strictObject({ email });
 export const ForgottenPassword = v.strictObject({ email });

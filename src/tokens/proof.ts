@@ -15,8 +15,11 @@ export interface Proof extends FactorTimes {
   uv?: number;
 }
 
-/** Authentication context class, weakest first: asking for `aal2` refuses `aal2-recovery`. */
-export type Acr = "aal1" | "aal2-recovery" | "aal2";
+/** Authentication context classes, weakest first: asking for `aal2` refuses `aal2-recovery`. */
+export const ACRS = ["aal1", "aal2-recovery", "aal2"] as const;
+
+/** What a proof is worth. */
+export type Acr = (typeof ACRS)[number];
 
 /** What a token says about the sign-in behind it (RFC 9068 §2.2.1). */
 export interface ProofClaims {

@@ -33,16 +33,21 @@ export async function makeRefreshToken(ring: KeyRing, parts: RefreshTokenParts):
 
 /**
  * Reads a refresh token that this service made in the current epoch; `undefined` for anything else, so that a forged
- * one wakes no object. Whether its generation is the current one is the account object's to say.
+ * one wakes no object. Whether its generation is the current one is the account object's to say. `of_a_later_epoch`:
+ * it is ours, and this copy of the ring has not heard of the last emergency drop yet.
  */
-export async function readRefreshToken(ring: KeyRing, token: string): Promise<RefreshTokenParts | undefined> {
+export async function readRefreshToken(
+  ring: KeyRing,
+  token: string,
+): Promise<RefreshTokenParts | "of_a_later_epoch" | undefined> {
   if (!token.startsWith(PREFIX)) return undefined;
   const bytes = await readAuthenticatedBytes(token.slice(PREFIX.length), OFFSET.mac, (claimed) =>
     claimed[0] === VERSION ? ring.byId("refresh")(claimed[OFFSET.keyId] ?? 0) : undefined,
   );
   if (!bytes) return undefined;
   const view = new DataView(bytes.buffer);
-  if (view.getUint32(OFFSET.epoch) !== ring.epoch) return undefined;
+  const epoch = view.getUint32(OFFSET.epoch);
+  if (epoch !== ring.epoch) return epoch > ring.epoch ? "of_a_later_epoch" : undefined;
   return {
     accountId: uuidOfBytes(bytes.subarray(OFFSET.account, OFFSET.session)),
     sessionId: uuidOfBytes(bytes.subarray(OFFSET.session, OFFSET.generation)),

@@ -4,6 +4,7 @@ import {
   answer,
   call,
   challengeOf,
+  claimsOf,
   codeOf,
   type GuardedPerson,
   logIn,
@@ -200,6 +201,19 @@ describe("a refresh token of the generation before", () => {
     expect((await refresh(third.refresh_token)).status).toBe(401);
     expect((await call("/auth/me", undefined, { bearer: third.access_token })).status).toBe(401);
   });
+});
+
+it("an access token ends with its session at the latest, since nobody would tell other services", async () => {
+  const { body } = await logIn(await newPerson());
+  pass(DAY - 10 * SECOND);
+  let last = await refresh(body.refresh_token);
+  for (let day = 1; day < 14; day += 1) {
+    pass(DAY - 10 * SECOND);
+    last = await refresh(last.body.refresh_token);
+  }
+  expect(last.body).toMatchObject({ expires_in: 140, refresh_expires_in: 140 });
+  const { iat, exp } = claimsOf(last.body.access_token) as Record<string, number>;
+  expect(Number(exp) - Number(iat)).toBe(140);
 });
 
 describe("the periodic proof of the second factor", () => {

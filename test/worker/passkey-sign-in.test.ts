@@ -59,6 +59,14 @@ describe("a right assertion opens nothing and leaves no session behind", () => {
     await expectNothingOpened(inBrowser, { status: 401, code: "invalid_code" });
   });
 
+  it("and nothing to be listed as ended, since nobody has had a token of it", async () => {
+    await setUser("status", person, "closed");
+    const listed = async () => env.DB.prepare("SELECT COUNT(*) AS n FROM ended_sessions").first("n");
+    const before = await listed();
+    for (let tries = 0; tries < 3; tries += 1) await inBrowser();
+    expect(await listed()).toBe(before);
+  });
+
   it("when the gate of the client refuses it", async () => {
     const source = newSource();
     for (let i = 0; i < ASSERTIONS_FROM_SOURCE; i += 1) {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { answer, call, ISSUER, logIn, newGuardedPerson, newPerson, send, signIn } from "../support/in-worker.ts";
+import { makeRefreshToken, readRefreshToken } from "../../src/tokens/refresh-token.ts";
+import { answer, call, ISSUER, logIn, newGuardedPerson, newPerson, ring, send, signIn } from "../support/in-worker.ts";
 import { guardOf } from "./support/account.ts";
+import { Browser } from "./support/browser.ts";
 
 describe("ending all other sessions", () => {
   it("ends the sign-ins that are half way, too", async () => {
@@ -72,6 +74,21 @@ describe("a refresh cookie", () => {
       expect(status).toBe(401);
     },
   );
+
+  it("of a later epoch stays: this isolate has not heard of the emergency drop yet", async () => {
+    const browser = new Browser();
+    await logIn(await newPerson(), { browser });
+    const keys = await ring();
+    const parts = await readRefreshToken(keys, browser.cookies.get(name) ?? "");
+    if (typeof parts !== "object") throw new Error("no refresh token");
+    browser.cookies.set(name, await makeRefreshToken({ ...keys, epoch: keys.epoch + 1 }, parts));
+    const { status, headers } = await call("/auth/refresh", {}, { browser });
+    expect([status, headers.get("Retry-After")]).toEqual([503, "5"]);
+    expect(browser.cookies.has(name)).toBe(true);
+    browser.cookies.set(name, await makeRefreshToken({ ...keys, epoch: keys.epoch - 1 }, parts));
+    expect((await call("/auth/refresh", {}, { browser })).status).toBe(401);
+    expect(browser.cookies.has(name)).toBe(false);
+  });
 
   it("behind spaces and tabs, among others, is", async () => {
     expect((await withCookie((token) => `a=b; \t${name}=${token}; c=d`)).status).toBe(200);

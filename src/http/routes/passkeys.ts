@@ -5,7 +5,7 @@ import { PASSKEY_BODY_MAX_BYTES } from "../../policy.ts";
 import { isRefusal } from "../../refusal.ts";
 import { factorMembers } from "../account-members.ts";
 import { answerIssued, newFactorMembers } from "../answer.ts";
-import { audienceProblem } from "../audience.ts";
+import { audienceProblem, deliveryProblem } from "../asked-terms.ts";
 import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";
 import { readFirstDoorBody } from "../first-door-body.ts";
@@ -37,8 +37,9 @@ export const passkeys = new Hono<Api>()
   .post("/passkey/verify", async (c) => {
     const body = await readFirstDoorBody(c, PasskeySignIn, PASSKEY_BODY_MAX_BYTES);
     if (isRefusal(body)) return refuse(c, body);
-    const problem = audienceProblem(c, body.value.audience);
+    const { response, remember, audience, token_delivery: delivery } = body.value;
+    const problem = audienceProblem(c, audience) ?? deliveryProblem(c, delivery);
     if (problem) return refuse(c, problem);
-    const { response, remember } = body.value;
-    return answerIssued(c, await signInWithPasskey(c.get("service"), c.get("visit"), response, remember));
+    const asked = { remember, audience, delivery };
+    return answerIssued(c, await signInWithPasskey(c.get("service"), c.get("visit"), response, asked));
   });

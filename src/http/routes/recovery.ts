@@ -4,10 +4,10 @@ import { cancelRecovery, confirmRecovery, finishRecovery, startRecovery } from "
 import { isRefusal, type Refusal } from "../../refusal.ts";
 import type { AccessToken } from "../../tokens/access-token.ts";
 import { rfc3339 } from "../account-members.ts";
-import { bearerToken } from "../bearer-token.ts";
 import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";
 import { readFirstDoorBody } from "../first-door-body.ts";
+import { presentedToken } from "../presented-token.ts";
 import { refuse } from "../problem.ts";
 import { MailedLink, Recovery, RecoveryCancel } from "../schemas.ts";
 
@@ -43,6 +43,6 @@ export const recovery = new Hono<Api>()
   });
 
 async function bearerOf(c: Context<Api>): Promise<{ bearer: AccessToken } | Refusal> {
-  const bearer = await authenticate(c.get("service"), c.get("visit"), bearerToken(c));
+  const bearer = await authenticate(c.get("service"), c.get("visit"), presentedToken(c));
   return isRefusal(bearer) ? bearer : { bearer };
 }

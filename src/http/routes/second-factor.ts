@@ -4,7 +4,7 @@ import { stepUp } from "../../flows/step-up.ts";
 import { PASSKEY_BODY_MAX_BYTES } from "../../policy.ts";
 import { isRefusal } from "../../refusal.ts";
 import { answerIssued } from "../answer.ts";
-import { audienceProblem } from "../audience.ts";
+import { audienceProblem } from "../asked-terms.ts";
 import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";
 import { signedIn } from "../middleware/signed-in.ts";
@@ -31,7 +31,8 @@ export const secondFactor = new Hono<Api>()
   .post("/step-up", signedIn, async (c) => {
     const body = await readBody(c, StepUp);
     if (isRefusal(body)) return refuse(c, body);
-    const problem = audienceProblem(c, body.value.audience);
+    const { audience, password } = body.value;
+    const problem = audienceProblem(c, audience);
     if (problem) return refuse(c, problem);
-    return answerIssued(c, await stepUp(c.get("service"), c.get("visit"), c.get("bearer"), body.value.password));
+    return answerIssued(c, await stepUp(c.get("service"), c.get("visit"), c.get("bearer"), { audience, password }));
   });

@@ -5,14 +5,14 @@ import { requestProof } from "../../flows/prove-mailbox.ts";
 import { refresh } from "../../flows/refresh.ts";
 import { isRefusal } from "../../refusal.ts";
 import { answerIssued } from "../answer.ts";
-import { audienceProblem } from "../audience.ts";
-import { bearerToken } from "../bearer-token.ts";
+import { audienceProblem, deliveryProblem } from "../asked-terms.ts";
 import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";
 import { readFirstDoorBody } from "../first-door-body.ts";
 import { isBrowserRequest } from "../host-cookies.ts";
+import { presentedToken } from "../presented-token.ts";
 import { refuse } from "../problem.ts";
-import { clearRefreshCookie, presentedRefreshToken } from "../refresh-cookie.ts";
+import { clearRefreshCookie, leavesSession, presentedRefreshToken } from "../refresh-cookie.ts";
 import { LogOut, PasswordSignIn, ProofRequest, Refresh } from "../schemas.ts";
 
 /** The life of a session: the first door, going on, the end. */
@@ -20,10 +20,10 @@ export const signIn = new Hono<Api>()
   .post("/login", async (c) => {
     const body = await readFirstDoorBody(c, PasswordSignIn);
     if (isRefusal(body)) return refuse(c, body);
-    const problem = audienceProblem(c, body.value.audience);
+    const { email, password, remember, proof, audience, token_delivery: delivery } = body.value;
+    const problem = audienceProblem(c, audience) ?? deliveryProblem(c, delivery);
     if (problem) return refuse(c, problem);
-    const { email, password, remember, proof } = body.value;
-    const request = { email, password, remember, proof: proof?.token };
+    const request = { email, password, remember, proof: proof?.token, audience, delivery };
     return answerIssued(c, await logIn(c.get("service"), c.get("visit"), request));
   })
   .post("/proof", async (c) => {
@@ -39,12 +39,12 @@ export const signIn = new Hono<Api>()
     if (problem) return refuse(c, problem);
     const presented = presentedRefreshToken(c, body.value.refresh_token);
     if (isRefusal(presented)) return refuse(c, presented);
-    const issued = await refresh(c.get("service"), c.get("visit"), presented.token ?? "");
-    if (isRefusal(issued) && presented.fromCookie) clearRefreshCookie(c);
+    const issued = await refresh(c.get("service"), c.get("visit"), presented.token ?? "", body.value.audience);
+    if (presented.fromCookie && isRefusal(issued) && !leavesSession(issued)) clearRefreshCookie(c);
     return answerIssued(c, issued);
   })
   .post("/logout", async (c) => {
-    const accessToken = bearerToken(c);
+    const accessToken = presentedToken(c);
     const body = await readBody(c, LogOut, { mayBeEmpty: accessToken !== undefined });
     if (isRefusal(body)) return refuse(c, body);
     const presented = presentedRefreshToken(c, body.value.refresh_token);

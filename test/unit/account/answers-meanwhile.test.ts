@@ -38,7 +38,9 @@ describe("what happens while an answer is checked", () => {
 
   it("the session ends: its step-up opens nothing, and the code is used up all the same", () => {
     const store = accountWith(STEP_UP);
-    expect(answer(store, CODE, {}, () => store.deleteSession("s1"))).toEqual({ refused: "challenge_overtaken" });
+    expect(answer(store, CODE, {}, () => store.deleteSession("s1", store.guard()))).toEqual({
+      refused: "challenge_overtaken",
+    });
     expect(store.guard().accepted).toMatchObject({ t1: { step: 10 } });
   });
 });

@@ -11,7 +11,7 @@ import {
 } from "../../../src/account/password-changes.ts";
 import { refreshSession } from "../../../src/account/refreshing.ts";
 import { hasSecret } from "../../../src/account/sessions.ts";
-import { claim, NOW, SECRET, session } from "../support/account-samples.ts";
+import { claim, NOW, SECRET, session, TERMS } from "../support/account-samples.ts";
 import { busyAccount, DAY, FRESH, OLD_FACTORS, preparedKey, verdict, whatIsOpen } from "../support/changing.ts";
 import type { StoredAccount } from "../support/memory-store.ts";
 
@@ -26,7 +26,11 @@ const change = (store: AccountStore, found: { right: boolean }, version = 1, now
 function refresh(store: AccountStore, sessionId: string, generation: number, secret: Uint8Array<ArrayBuffer>) {
   const { trustTerms } = claim();
   const token = { sessionId, generation, secret, epoch: 1 };
-  return refreshSession(store, { ...token, factorMaxAgeMs: DAY, trustTerms }, LATER);
+  return refreshSession(
+    store,
+    { ...token, factorMaxAgeMs: DAY, audiences: [{ name: TERMS.audience }], trustTerms },
+    LATER,
+  );
 }
 
 /** The change is made, and this is what its session gets. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { refreshSession } from "../../../src/account/refreshing.ts";
-import { claim, NOW, SECRET, session } from "../support/account-samples.ts";
+import { claim, NOW, SECRET, session, TERMS } from "../support/account-samples.ts";
 import { storeWith } from "../support/memory-store.ts";
 
 it.each([
@@ -10,7 +10,9 @@ it.each([
 ])("of refresh tokens, %s, and the session ends", (_, generation, refused) => {
   const store = storeWith({ sessions: [session({ generation: 5 })] });
   const { trustTerms } = claim();
-  const request = { sessionId: "s1", generation, secret: SECRET, epoch: 1, factorMaxAgeMs: 86_400_000, trustTerms };
+  const services = { audiences: [{ name: TERMS.audience }] };
+  const token = { sessionId: "s1", generation, secret: SECRET, epoch: 1 };
+  const request = { ...token, ...services, factorMaxAgeMs: 86_400_000, trustTerms };
   expect(refreshSession(store, request, NOW + 60_000)).toEqual({ refused });
   expect(store.sessions()).toEqual([]);
 });

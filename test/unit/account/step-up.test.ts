@@ -12,7 +12,7 @@ const ENDED = { refused: "session_ended" };
 
 const request = (changes: Partial<StepUpRequest> = {}): StepUpRequest => ({
   sessionId: "s1",
-  audience: "https://service.example.com",
+  audience: { name: "https://service.example.com" },
   secondFactor: "optional",
   withPassword: false,
   ...changes,
@@ -163,6 +163,13 @@ describe("a step-up by password", () => {
       refused: "verdict_overtaken",
     });
   });
+});
+
+it("a session whose account has no factor any more renews its password and nothing else", () => {
+  const store = plain({ sessions: [session({ factors: { pwd: AT - 900, otp: AT - 900 } })] });
+  const granted = givePassword(store);
+  expect(granted).toMatchObject({ kind: "access", factors: { pwd: AT } });
+  expect("factors" in granted && describeProof(granted.factors).acr).toBe("aal1");
 });
 
 describe("a recovery session", () => {

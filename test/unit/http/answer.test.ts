@@ -12,6 +12,8 @@ const COOKIES: IssuedTokens["cookies"] = [{ kind: "recognised", value: "d", maxA
 const TOKENS: IssuedTokens = {
   kind: "tokens",
   accessToken: "aaa.bbb.ccc",
+  isBound: false,
+  toBody: false,
   expiresInSeconds: 300,
   sessionId: "s1",
   refresh: { token: "rt_x", expiresInSeconds: 86_400 },

@@ -62,7 +62,7 @@ describe("the routes behind a sign-in", () => {
   });
 
   it("are the only ones that look at a token, but for logging out and for what takes a link instead", () => {
-    const own = readSources("src/http/routes").filter(({ text }) => text.includes("bearerToken("));
+    const own = readSources("src/http/routes").filter(({ text }) => text.includes("presentedToken("));
     expect(own.map(({ path }) => path.split("/").at(-1))).toEqual(["recovery.ts", "sign-in.ts"]);
   });
 

@@ -85,7 +85,11 @@ function signIns(): Record<string, WayIn> {
       by: (store) => {
         const { trustTerms } = claim();
         const token = { sessionId: "s1", generation: 1, secret: SECRET, epoch: 1 };
-        return refreshSession(store, { ...token, factorMaxAgeMs: DAY, trustTerms }, NOW);
+        return refreshSession(
+          store,
+          { ...token, factorMaxAgeMs: DAY, audiences: [{ name: TERMS.audience }], trustTerms },
+          NOW,
+        );
       },
     },
     "a passkey alone": {

@@ -77,6 +77,12 @@ describe("an access token", () => {
     expect(claims).toMatchObject({ iat: SECONDS + 2, auth_time: SECONDS + 2, exp: SECONDS + 302 });
   });
 
+  it("is over when it was issued before the second of an emergency drop", async () => {
+    const dropped = (notBefore: number) => verifyAccessToken({ ...ring, notBefore }, ISSUER, token, NOW);
+    expect(await dropped(NOW + 999)).toBeDefined();
+    expect(await dropped(NOW + 1000)).toBeUndefined();
+  });
+
   it("is short enough for any header", () => {
     expect(token.length).toBeLessThan(1024);
   });
