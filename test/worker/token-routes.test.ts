@@ -34,6 +34,8 @@ const CANNOT = [
   "ALL /*",
   "ALL /auth/*",
   "GET /.well-known/jwks.json",
+  "GET /.well-known/oauth-authorization-server",
+  "GET /.well-known/revoked-sessions",
   "GET /.well-known/webauthn",
   "GET /healthz",
   "GET /readyz",
@@ -71,11 +73,17 @@ const CANNOT = [
   "POST /auth/2fa/totp/enroll",
   "POST /auth/2fa/turn-off",
   "POST /auth/2fa/recovery-codes",
+  "ALL /oauth/*",
+  "POST /oauth/introspect",
+  "POST /oauth/revoke",
 ];
+
+/** Gives one token for another, and to back ends alone: what it demands is in the tests of the exchange. */
+const FOR_CLIENTS = ["POST /oauth/token"];
 
 it("every route is listed: a new one has to say whether it can end in tokens", () => {
   const routes = new Set(app.routes.map(({ method, path }) => `${method} ${path}`));
-  expect([...routes].sort()).toEqual([...CAN_END_IN_TOKENS, ...CANNOT].sort());
+  expect([...routes].sort()).toEqual([...CAN_END_IN_TOKENS, ...CANNOT, ...FOR_CLIENTS].sort());
 });
 
 const POLICIES = ["optional", "required", "passkey"] as const;
