@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createServer } from "../examples/resource-server/server.mjs";
+import { createServer } from "../examples/node/server.mjs";
 import { Authenticator } from "./demo/authenticator.mjs";
 import { createClient, prove, Unexpected } from "./demo/client.mjs";
 import { printFailure, printStep, printSummary } from "./demo/screen.mjs";
@@ -190,7 +190,7 @@ async function main() {
   try {
     await once(server, "listening");
     const serviceUrl = `http://localhost:${server.address().port}`;
-    console.log(`Sallyport: ${instance.url}\nAnother service, examples/resource-server: ${serviceUrl}`);
+    console.log(`Sallyport: ${instance.url}\nAnother service, examples/node: ${serviceUrl}`);
     await walk(createClient(instance.url), createClient(serviceUrl, serviceUrl));
     printSummary("What was shown", SUMMARY);
   } finally {

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHash, createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { request } from "node:http";
 
-// What the tests of the example service need: the service as a program, requests byte for byte, and an issuer of our
-// own, so that every member of a token can be wrong while its signature is right. A missing check then shows as a 200.
+// What the tests of the examples need: the one for Node as a program, requests byte for byte, and an issuer of our own,
+// so that every member of a token can be wrong while its signature is right. A missing check then shows as a 200.
 
 export type Json = Record<string, unknown>;
 export type Answer = { status: number; headers: Record<string, string | string[] | undefined>; body: Json };
@@ -11,13 +11,16 @@ export type Answer = { status: number; headers: Record<string, string | string[]
 export const ISSUER = "https://issuer.example";
 export const AUDIENCE = "https://service.example";
 export const trusted = generateKeyPairSync("ec", { namedCurve: "P-256" });
-export const publicJwk = { ...trusted.publicKey.export({ format: "jwk" }), use: "sig", alg: "ES256", kid: "k1" };
+const { crv, kty, x, y } = trusted.publicKey.export({ format: "jwk" });
+/** The key's RFC 7638 thumbprint, as in a real key set: there are verifiers that know how long it is. */
+export const KID = createHash("sha256").update(JSON.stringify({ crv, kty, x, y })).digest("base64url");
+export const publicJwk = { crv, kty, x, y, use: "sig", alg: "ES256", kid: KID };
 
 const children: ChildProcess[] = [];
 
 /** Starts the example with `env` and resolves to its origin; rejects with what it wrote when it ends instead. */
 export function startExample(env: Record<string, string>): Promise<string> {
-  const child = spawn(process.execPath, ["examples/resource-server/server.mjs"], {
+  const child = spawn(process.execPath, ["examples/node/server.mjs"], {
     env: { ...process.env, ISSUER: "", AUDIENCE: "", JWKS_URL: "", PORT: "0", ...env },
   });
   children.push(child);
@@ -87,7 +90,7 @@ type Parts = { header?: Json | string; claims?: Json | string; key?: KeyObject; 
 /** A token signed by the trusted key unless told otherwise. `undefined` members are left out, text goes in as it is. */
 export function forge(parts: Parts = {}): string {
   const header =
-    typeof parts.header === "string" ? parts.header : { alg: "ES256", typ: "at+jwt", kid: "k1", ...parts.header };
+    typeof parts.header === "string" ? parts.header : { alg: "ES256", typ: "at+jwt", kid: KID, ...parts.header };
   const input = `${encode(header)}.${encode(parts.claims ?? claims())}`;
   const { key = trusted.privateKey, dsaEncoding = "ieee-p1363" } = parts;
   return `${input}.${sign("sha256", Buffer.from(input), { key, dsaEncoding }).toString("base64url")}`;
@@ -99,7 +102,7 @@ export const rawClaims = (member: string, text: string) =>
 
 /** A token whose MAC was made with the public key, for a service that lets the token choose the algorithm. */
 export function confused(alg: "HS256" | "HS512", key: string | Buffer): string {
-  const input = `${encode({ alg, typ: "at+jwt", kid: "k1" })}.${encode(claims())}`;
+  const input = `${encode({ alg, typ: "at+jwt", kid: KID })}.${encode(claims())}`;
   return `${input}.${createHmac(alg.replace("HS", "sha"), key).update(input).digest("base64url")}`;
 }
 

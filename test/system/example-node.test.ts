@@ -14,6 +14,7 @@ import {
   forge,
   ISSUER,
   type Json,
+  KID,
   publicJwk,
   rawClaims,
   respell,
@@ -21,7 +22,7 @@ import {
   startExample,
   stopExamples,
   trusted,
-} from "./resource-server-forge.ts";
+} from "./example-forge.ts";
 
 const stranger = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const jwksRequests: string[] = [];
@@ -149,7 +150,7 @@ describe("refuses another spelling or another signature", () => {
   const der = createPublicKey(trusted.privateKey).export({ type: "spki", format: "der" });
   const ownJwk = stranger.publicKey.export({ format: "jwk" });
   const tokens: [string, () => string][] = [
-    ["alg none, no signature", () => `${encode({ alg: "none", typ: "at+jwt", kid: "k1" })}.${encode(claims())}.`],
+    ["alg none, no signature", () => `${encode({ alg: "none", typ: "at+jwt", kid: KID })}.${encode(claims())}.`],
     ["HS256 with the PEM", () => confused("HS256", pem)],
     ["HS256 with the JWK", () => confused("HS256", JSON.stringify(publicJwk))],
     ["HS512 with the PEM, as long as ES256", () => confused("HS512", pem)],
@@ -161,7 +162,7 @@ describe("refuses another spelling or another signature", () => {
     ["a signature of zeros", () => forge().replace(/[^.]+$/, "A".repeat(86))],
     [
       "a byte order mark",
-      () => forge({ header: `\uFEFF${JSON.stringify({ alg: "ES256", typ: "at+jwt", kid: "k1" })}` }),
+      () => forge({ header: `\uFEFF${JSON.stringify({ alg: "ES256", typ: "at+jwt", kid: KID })}` }),
     ],
     ["padding", () => `${forge()}=`],
     ["two signs of padding", () => `${forge()}==`],
