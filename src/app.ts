@@ -45,7 +45,7 @@ const openedService = createMiddleware<Api>(async (c, next) => {
 });
 
 app.use(requestId, securityHeaders, openedService, ownHost);
-app.use("/auth/*", listedOrigins, dpopNonce);
+app.use("/auth/*", dpopNonce, listedOrigins);
 // For back ends and no pages: nothing here tells a browser that it may read the answer.
 app.use("/oauth/*", dpopNonce);
 
