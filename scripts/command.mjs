@@ -20,10 +20,12 @@ export function operatorName(given) {
   return name;
 }
 
-/** Options and operands as they were typed. */
-export function readArguments(options, usage) {
+/** Options and operands as they were typed. What `isOperand` knows is one although it begins like an option. */
+export function readArguments(options, usage, isOperand = () => false) {
+  const words = process.argv.slice(2);
+  const args = [...words.filter((word) => !isOperand(word)), "--", ...words.filter(isOperand)];
   try {
-    return parseArgs({ options, allowPositionals: true });
+    return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
     throw new Stop(`${error.message}\n\n${usage}`);
   }

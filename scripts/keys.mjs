@@ -6,7 +6,7 @@ const USAGE = `npm run keys -- <command>
 
   list               every key: its name, what it is for, its state, since when and until when. Never a key itself
   rotate [purpose]   brings the next key into use as soon as every cache knows it; without a purpose the signing key
-  drop <key>         EMERGENCY: removes a key that somebody else has, and ends every session
+  drop <key> | all   EMERGENCY: removes a key that somebody else has, or all that can be, and ends every session
   rewrap             seals the ring under the first secret of ROOT_SECRET
 
   --remote           the deployed service, through Cloudflare's API, instead of the local one
@@ -21,6 +21,7 @@ const OPTIONS = { ...COMMON_OPTIONS, json: { type: "boolean", default: false } }
 const SENTENCES = {
   unknown_key: "There is no such key. `npm run keys -- list` shows their names.",
   unknown_purpose: "There is no such purpose. `npm run keys -- list` shows them.",
+  too_many_keys: "There are 200 retired keys of this purpose. It can be rotated again when the oldest are gone.",
   never_rotated: "Keys of this purpose are never rotated: docs/keys.md says why, and what to do when one has leaked.",
   never_dropped:
     "A key of this purpose is never dropped: nobody could read again what it protects. docs/keys.md says what to do when one has leaked.",
@@ -33,6 +34,9 @@ const COMMANDS = {
   drop: { operands: [1, 1], ask: (key) => ["drop_key", { key }], say: sayDrop },
   rewrap: { operands: [0, 0], ask: () => ["rewrap_keys", {}], say: sayRewrap },
 };
+
+/** One kid in 64 begins with a hyphen, and is no option for it (RFC 7638: 43 characters of base64url). */
+const isKid = (word) => /^-[A-Za-z0-9_-]{42}$/.test(word);
 
 const moment = (ms) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
 
@@ -74,7 +78,7 @@ function sayRewrap({ version }) {
 }
 
 async function main() {
-  const { values, positionals } = readArguments(OPTIONS, USAGE);
+  const { values, positionals } = readArguments(OPTIONS, USAGE, isKid);
   const [name = "", ...operands] = positionals;
   if (values.help || name === "") return console.log(USAGE);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;

@@ -32,6 +32,10 @@ export const JWKS_RETRY_MS = 5 * SECOND;
 export const JWKS_STALE_MS = 15 * MINUTE;
 /** Requests wait for the keys this long: longer than any good answer takes. */
 export const JWKS_TIMEOUT_MS = 5 * SECOND;
+/** How long a request waits for a fetch that another one has begun and may have been dropped with; then it fetches itself. */
+export const SHARED_WAIT_MS = SECOND;
+/** And how often, when one after the other comes to nothing: as long in all as a fetch of its own may take. */
+export const SHARED_WAITS = 5;
 /** Hundreds of keys: whatever is longer is no key set. */
 export const JWKS_MAX_BYTES = 64 * 1024;
 /** Members of all keys together: as many as fit into those bytes. */

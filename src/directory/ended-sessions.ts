@@ -26,10 +26,12 @@ export interface EndedSessions {
 }
 
 /**
- * What this isolate has read last, or is reading: anybody may ask, and D1 is asked once a second. Shared while it is on
- * its way, for no longer than it is remembered, so that one that never ends holds nobody up for longer.
+ * What this isolate has read last: anybody may ask, and D1 is asked about once a second. Only what has arrived is shared:
+ * a read belongs to the request that began it, and is dropped with it.
  */
-let lastRead: { at: number; list: Promise<EndedSessionList> } | undefined;
+let lastRead: EndedSessionList | undefined;
+/** Raised by whatever is told from here: a read that began before it may lack that. */
+let told = 0;
 
 /** The ended sessions of one database. */
 export function endedSessionsOf(db: D1Database): EndedSessions {
@@ -40,17 +42,16 @@ export function endedSessionsOf(db: D1Database): EndedSessions {
         await db.prepare(insert).bind(JSON.stringify(ended)).run();
       } finally {
         // Even where its answer was lost: it may have been written.
+        told += 1;
         lastRead = undefined;
       }
     },
-    list(now) {
-      if (lastRead && Math.abs(now - lastRead.at) < ENDED_SESSIONS_REMEMBERED_MS) return lastRead.list;
-      const reading = { at: now, list: read(db, now) };
-      lastRead = reading;
-      reading.list.catch(() => {
-        if (lastRead === reading) lastRead = undefined;
-      });
-      return reading.list;
+    async list(now) {
+      if (lastRead && Math.abs(now - lastRead.asOf) < ENDED_SESSIONS_REMEMBERED_MS) return lastRead;
+      const before = told;
+      const list = await read(db, now);
+      if (told === before) lastRead = list;
+      return list;
     },
     async forget(until, limit) {
       const remove =

@@ -31,7 +31,7 @@ export interface Turn {
 
 /** The operations table: the only SQL over it but for the operators' commands, which insert and approve. */
 export interface Operations {
-  /** Takes the oldest operation that may be executed. The write is the check, so of two crons one gets it. */
+  /** Takes the oldest operation that may be executed, an emergency drop before all others. The write is the check, so of two crons one gets it. */
   begin(turn: Turn): Promise<Operation | undefined>;
   /** Keeps what came of an operation in place of what it was given. `payload`: what has to outlive it, sealed. */
   finish(id: string, result: object, now: number, payload?: string): Promise<void>;
@@ -83,5 +83,5 @@ const BEGIN = `
     SELECT seq FROM operations
     WHERE state = 'waiting' AND (begun_at IS NULL OR begun_at <= ?2)
       AND (?3 = 0 OR kind <> 'reset_factors' OR approved_by IS NOT NULL)
-    ORDER BY seq LIMIT 1
+    ORDER BY kind = 'drop_key' DESC, seq LIMIT 1
   ) RETURNING id, kind, payload, requested_by, attempts`;

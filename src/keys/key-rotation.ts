@@ -9,7 +9,7 @@ import { activeFrom, completed, newDataKey, newSigningKey } from "./new-keys.ts"
 /** A key of either kind. */
 export type KeyRecord = SigningKeyRecord | DataKeyRecord;
 /** Why a key cannot be dropped, or a purpose not be rotated. */
-export type KeyRefusal = "unknown_key" | "unknown_purpose" | "never_dropped" | "never_rotated";
+export type KeyRefusal = "unknown_key" | "unknown_purpose" | "never_dropped" | "never_rotated" | "too_many_keys";
 
 /** A wish to rotate the keys of a purpose. `by` is the operation that asks. */
 export interface RotationRequest {
@@ -22,6 +22,10 @@ export interface Dropping {
   by: string;
 }
 
+/** Ids are one byte. The rest is for what rotates by itself while the oldest are not gone yet. */
+const KEYS_OF_PURPOSE_MAX = 200;
+/** Names every key that can be dropped, where the whole ring has leaked. */
+const ALL_KEYS = "all";
 /** So many drops are remembered: an operation is executed again within minutes or not at all. */
 const DROPS_REMEMBERED = 20;
 
@@ -88,6 +92,7 @@ export async function asked(
   if (!rotates(purpose)) return "never_rotated";
   // Executed twice: the key that it asked for may be the active one by now, and another one is not asked for.
   if (keysOf(record).some((key) => purposeOf(key) === purpose && key.askedBy?.includes(by))) return record;
+  if (keysOf(record).filter((key) => purposeOf(key) === purpose).length > KEYS_OF_PURPOSE_MAX) return "too_many_keys";
   const marked = eachKey(await completed(record, now), (key) =>
     purposeOf(key) === purpose && key.state === "next" ? { ...key, askedBy: [...(key.askedBy ?? []), by] } : key,
   );
@@ -96,7 +101,8 @@ export async function asked(
 
 /**
  * The record after an emergency drop: the named key is gone, and with it every signing key but the next one, which signs
- * from now on. The epoch is raised and `notBefore` is now, so that whatever was issued before is over. Keys that stored
+ * from now on, and every retired key whose work the drop ends anyway. The epoch is raised and `notBefore` is now, so that
+ * whatever was issued before is over. `all` takes every key that can be dropped, the next ones too. Keys that stored
  * values name are never dropped: nobody could read those values again.
  */
 export async function dropped(
@@ -107,32 +113,46 @@ export async function dropped(
   const { drops = [] } = record;
   // Executed twice: the key of that name has gone, and one that has its name by now is another.
   if (drops.some((drop) => drop.by === by)) return record;
-  const named = keysOf(record).find((key) => nameOf(key) === name);
-  if (!named) return "unknown_key";
-  if (PURPOSE_RULES[purposeOf(named)].keptMs === undefined) return "never_dropped";
+  const isNamed = (key: KeyRecord) => (name === ALL_KEYS ? isDroppable(key) : nameOf(key) === name);
+  const named = keysOf(record).filter(isNamed);
+  if (named.length === 0) return "unknown_key";
+  if (!named.every(isDroppable)) return "never_dropped";
   const next: KeyRingRecord = {
     ...record,
     epoch: record.epoch + 1,
     notBefore: Math.max(now, record.notBefore ?? 0),
     drops: [...drops, { key: name, by, at: now }].slice(-DROPS_REMEMBERED),
-    signing: [await signingAfterDrop(record, name, now)],
-    data: "kid" in named ? record.data : dataAfterDrop(record.data, named, now),
+    signing: [await signingAfterDrop(record, isNamed, now)],
+    data: dataAfterDrop(record.data, isNamed, now),
   };
   return completed(next, now);
 }
 
-async function signingAfterDrop({ signing }: KeyRingRecord, name: string, now: number): Promise<SigningKeyRecord> {
-  const next = signing.find(({ kid, state }) => state === "next" && kid !== name);
+/** Whether all that a key has made dies with the epoch. */
+function isDroppable(key: KeyRecord): boolean {
+  return PURPOSE_RULES[purposeOf(key)].keptMs !== undefined;
+}
+
+async function signingAfterDrop(
+  { signing }: KeyRingRecord,
+  isNamed: (key: KeyRecord) => boolean,
+  now: number,
+): Promise<SigningKeyRecord> {
+  const next = signing.find((key) => key.state === "next" && !isNamed(key));
   return next ? { ...next, state: "active", activeAt: now } : newSigningKey(activeFrom(now));
 }
 
-function dataAfterDrop(data: DataKeyRecord[], named: DataKeyRecord, now: number): DataKeyRecord[] {
-  const others = data.filter((key) => key !== named);
-  const { purpose } = named;
-  if (named.state !== "active") return others;
-  const isNext = (key: DataKeyRecord) => key.purpose === purpose && key.state === "next";
-  if (!others.some(isNext)) return [...others, newDataKey(data, purpose, activeFrom(now))];
-  return others.map((key) => (isNext(key) ? { ...key, state: "active", activeAt: now } : key));
+/** What a retired key has made is over; whoever has such a key could go on making it, with the new epoch in it. */
+function dataAfterDrop(data: DataKeyRecord[], isNamed: (key: KeyRecord) => boolean, now: number): DataKeyRecord[] {
+  const kept = data.filter((key) => !isNamed(key) && !(isDroppable(key) && key.state === "retired"));
+  const lacking = new Set(data.map(({ purpose }) => purpose));
+  for (const { purpose, state } of kept) if (state === "active") lacking.delete(purpose);
+  const promoted = kept.map((key): DataKeyRecord => {
+    if (key.state !== "next" || !lacking.has(key.purpose)) return key;
+    lacking.delete(key.purpose);
+    return { ...key, state: "active", activeAt: now };
+  });
+  return [...promoted, ...[...lacking].map((purpose) => newDataKey(data, purpose, activeFrom(now)))];
 }
 
 /** Names of keys that are in use after a change and were not before it. */

@@ -1,8 +1,8 @@
 import * as policy from "../token-policy.ts";
 import { type FetchedJwks, fetchJwks, type Jwks } from "./jwks.ts";
 import { KeysUnavailable } from "./refused.ts";
+import { SharedWork } from "./shared-work.ts";
 import { checkedAddress, type Fetch, type FetchDefect } from "./small-fetch.ts";
-import { withinTimeout } from "./within-timeout.ts";
 
 /** The public keys of an issuer, by their ids. */
 export interface KeySet {
@@ -42,7 +42,8 @@ export function publishedKeys(issuer: string, { jwksUri, fetch, now = Date.now }
   const address = checkedAddress(jwksUri ?? `${issuer}/.well-known/jwks.json`);
   let known: Known | undefined;
   let triedAt = Number.NEGATIVE_INFINITY;
-  let flight: Promise<void> | undefined;
+  let tries = 0;
+  let heard = 0;
 
   const isFresh = () => known !== undefined && now() < known.expiresAt;
   const isUsable = () => known !== undefined && now() < known.usableUntil;
@@ -50,23 +51,23 @@ export function publishedKeys(issuer: string, { jwksUri, fetch, now = Date.now }
   const sinceTry = () => (now() < triedAt ? Number.POSITIVE_INFINITY : now() - triedAt);
   const mayTry = () => sinceTry() >= (isUsable() ? policy.JWKS_COOLDOWN_MS : policy.JWKS_RETRY_MS);
 
-  async function load(): Promise<void> {
+  const loading = new SharedWork(async () => {
+    tries += 1;
+    const attempt = tries;
     triedAt = now();
-    known = knownAfter(await fetchJwks(address, fetch), known, now());
-  }
-
-  function refresh(): Promise<void> {
-    // A runtime may drop the request that began a fetch, and the fetch with it: later requests do not wait for that one.
-    const isUnderWay = flight && sinceTry() < policy.JWKS_TIMEOUT_MS;
-    if (!isUnderWay) flight = mayTry() ? load() : undefined;
-    return flight ? withinTimeout(flight) : Promise.resolve();
-  }
+    const answer = await fetchJwks(address, fetch);
+    // One that was asked for earlier and comes later may hold a key that has been dropped meanwhile.
+    if (attempt < heard) return;
+    heard = attempt;
+    known = knownAfter(answer, known, now());
+  });
 
   return {
     async keyFor(kid) {
       const cached = isFresh() ? known?.jwks.get(kid) : undefined;
       if (cached) return cached;
-      await refresh();
+      // While the keys are fresh, an id that they lack is not worth a second fetch.
+      await loading.join(mayTry, () => !isFresh());
       if (!known || !isUsable()) throw new KeysUnavailable(`the keys of ${issuer} cannot be had`);
       return known.jwks.get(kid);
     },

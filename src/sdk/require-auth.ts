@@ -61,7 +61,8 @@ export function requireAuth(options: RequireAuthOptions): MiddlewareHandler<Auth
     if (!presented) return refusal(c, 401, "Bearer");
     const { scheme, token } = presented;
     if (token === "") return refusal(c, 401, challenge(scheme, "invalid_token"));
-    const dpop = { proof: c.req.header("DPoP"), method: c.req.method, url: urlOf(c, options.origin), seenProof };
+    const proof = { proof: c.req.header("DPoP"), method: c.req.method, url: urlOf(c, options.origin) };
+    const dpop = { ...proof, seenProof: onceFor(c.req.raw, seenProof) };
     try {
       const claims = await verifyAccessToken(token, { ...options, keys, ...(scheme === "DPoP" ? { dpop } : {}) });
       // A token that is bound to no key gains nothing by a proof, and its client is mistaken about it.
@@ -73,6 +74,19 @@ export function requireAuth(options: RequireAuthOptions): MiddlewareHandler<Auth
       return answerTo(c, scheme, error);
     }
     return next();
+  };
+}
+
+/** Memories that the proof of a request has been counted in. */
+const counted = new WeakMap<Request, Set<SeenProof>>();
+
+/** A memory that counts the proof of one request once, however many middlewares of one application share it. */
+function onceFor(request: Request, seenProof: SeenProof): SeenProof {
+  return async (proof) => {
+    const memories = counted.get(request) ?? new Set();
+    if (memories.has(seenProof)) return false;
+    counted.set(request, memories.add(seenProof));
+    return seenProof(proof);
   };
 }
 

@@ -2,8 +2,8 @@ import * as policy from "../token-policy.ts";
 import { type KeySet, publishedKeys, sharedKeysOf } from "./key-set.ts";
 import { KeysUnavailable } from "./refused.ts";
 import { type RevokedList, readRevokedList } from "./revoked-list.ts";
+import { SharedWork } from "./shared-work.ts";
 import { checkedAddress, type Fetch, fetchSmall } from "./small-fetch.ts";
-import { withinTimeout } from "./within-timeout.ts";
 
 /** The sessions of an issuer that have ended while access tokens of them may still live. */
 export interface RevokedSessions {
@@ -70,7 +70,7 @@ class PolledList {
   #pollMs: number;
   #startedAt = Number.NEGATIVE_INFINITY;
   #nextAt = Number.NEGATIVE_INFINITY;
-  #flight: Promise<void> | undefined;
+  readonly #loading = new SharedWork(() => this.#load());
 
   constructor(issuer: string, options: RevokedSessionsOptions) {
     const { pollSeconds = policy.REVOKED_SESSIONS_POLL_SECONDS.default } = options;
@@ -87,26 +87,24 @@ class PolledList {
     return this.last !== undefined && this.#now() / 1000 < this.last.exp;
   }
 
-  /** Asks again when it is time, once for all who wait, and no longer than a fetch may take. */
+  /** Asks again when it is time, once for all who wait. */
   refresh(): Promise<void> {
-    const at = this.#now();
     // A clock that was put back is no reason to wait until it is where it was.
-    if (at >= this.#nextAt || at < this.#startedAt) {
-      const own = this.#load().finally(() => {
-        if (this.#flight === own) this.#flight = undefined;
-      });
-      this.#flight = own;
-    }
-    return this.#flight ? withinTimeout(this.#flight) : Promise.resolve();
+    const isDue = () => this.#now() >= this.#nextAt || this.#now() < this.#startedAt;
+    return this.#loading.join(isDue, isDue);
   }
 
   async #load(): Promise<void> {
     this.#startedAt = this.#now();
-    // A runtime may drop the request that began this, and this with it: nobody waits for it any longer then.
-    this.#nextAt = this.#startedAt + policy.JWKS_TIMEOUT_MS;
     const newer = newerOf(this.last, await this.#fetched());
     this.last = newer ?? this.last;
-    this.#nextAt = this.#now() + (newer ? this.#pollMs : policy.REVOKED_SESSIONS_RETRY_MS);
+    this.#nextAt = this.#now() + (newer ? this.#untilNext(newer) : policy.REVOKED_SESSIONS_RETRY_MS);
+  }
+
+  /** Early enough that there is a newer list before this one ends, whatever the clocks say. */
+  #untilNext({ exp }: RevokedList): number {
+    const left = exp * 1000 - this.#now() - policy.REVOKED_SESSIONS_RETRY_MS;
+    return Math.max(Math.min(this.#pollMs, left), policy.SHARED_WAIT_MS);
   }
 
   async #fetched(): Promise<RevokedList | undefined> {

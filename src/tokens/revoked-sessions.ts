@@ -14,17 +14,17 @@ export interface RevokedSessionList {
   endedBefore: number;
 }
 
-/** What a list came to under a ring. Anybody may ask, and signing thousands of names is work. */
-const signed = new WeakMap<RevokedSessionList, { ring: KeyRing; text: Promise<string> }>();
+/** What a list came to under a ring: anybody may ask, and signing thousands of names is work. */
+const signed = new WeakMap<RevokedSessionList, { ring: KeyRing; text: string }>();
 
 /**
  * The list of ended sessions as it is published (JWS, ES256). `not_before` (epoch seconds, 0 if never) ends every token
  * that was issued earlier, whatever its session: the last emergency drop, or the last end that did not fit in.
  */
-export function signRevokedSessions(ring: KeyRing, issuer: string, list: RevokedSessionList): Promise<string> {
+export async function signRevokedSessions(ring: KeyRing, issuer: string, list: RevokedSessionList): Promise<string> {
   const known = signed.get(list);
   if (known?.ring === ring) return known.text;
-  const text = sign(ring, issuer, list);
+  const text = await sign(ring, issuer, list);
   signed.set(list, { ring, text });
   return text;
 }

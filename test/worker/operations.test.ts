@@ -105,3 +105,13 @@ it("executes a few a minute, the oldest first", async () => {
   expect(states).toEqual([...Array(OPERATIONS_A_MINUTE).fill("done"), "waiting"]);
   await runMinute();
 });
+
+it("executes an emergency drop before all that waits", async () => {
+  const waiting: string[] = [];
+  for (let count = 0; count <= OPERATIONS_A_MINUTE; count += 1) waiting.push(await ask("list_keys", {}));
+  const drop = await ask("drop_key", { key: "all" });
+  await runMinute();
+  expect(await operation(drop)).toMatchObject({ state: "done" });
+  expect((await Promise.all(waiting.map(operation))).filter(({ state }) => state === "waiting")).toHaveLength(2);
+  await runMinute();
+});

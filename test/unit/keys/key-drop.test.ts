@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type KeyRingRecord, openKeyRing, validUntil } from "../../../src/keys/key-ring.ts";
-import { dropped, keysOf, nameOf, turned } from "../../../src/keys/key-rotation.ts";
+import { asked, dropped, keysOf, nameOf, turned } from "../../../src/keys/key-rotation.ts";
 import { createKeyRingRecord } from "../../../src/keys/new-keys.ts";
 import { NOW } from "../support/rings.ts";
 
@@ -58,8 +58,8 @@ describe("an emergency drop", () => {
   });
 
   it.each([
-    ["active", "link.2", { "link.1": "retired", "link.3": "active", "link.4": "next" }],
-    ["next", "link.3", { "link.1": "retired", "link.2": "active", "link.3": "next" }],
+    ["active", "link.2", { "link.3": "active", "link.4": "next" }],
+    ["next", "link.3", { "link.2": "active", "link.3": "next" }],
     ["retired", "link.1", { "link.2": "active", "link.3": "next" }],
   ])("of the %s key of a purpose takes its place at once", async (_, key, states) => {
     const secretOf = (ring: KeyRingRecord) => ring.data.find((one) => nameOf(one) === key)?.secret;
@@ -67,8 +67,36 @@ describe("an emergency drop", () => {
     expect(links(after)).toEqual(states);
     expect(secretOf(after)).not.toBe(secretOf(record));
     expect(kidIn(after, "active")).toBe(kidIn(record, "next"));
-    const others = (ring: KeyRingRecord) => ring.data.filter(({ purpose }) => purpose !== "link");
+    const others = (ring: KeyRingRecord) =>
+      ring.data.filter(({ purpose, state }) => purpose !== "link" && state !== "retired");
     expect(others(after)).toEqual(others(record));
+  });
+
+  it("takes retired keys along whose work it ends: who has one could make that work anew, with the new epoch in it", async () => {
+    const after = await drop(kidIn(record, "active"));
+    const left = after.data.filter(({ state }) => state === "retired").map(nameOf);
+    expect(record.data.filter(({ state }) => state === "retired").length).toBeGreaterThan(0);
+    expect(left).toEqual([]);
+    const lasting = await asked(record, { purpose: "pepper", by: "rotation" }, AT, PERIOD);
+    if (typeof lasting === "string") throw new Error(lasting);
+    const kept = await drop(kidIn(lasting, "active"), lasting);
+    expect(kept.data.filter(({ state }) => state === "retired").map(nameOf)).toEqual(["pepper.1"]);
+  });
+
+  it("of all takes every key that can be dropped, the next ones too, and no other", async () => {
+    const after = await drop("all");
+    const names = new Set(keysOf(record).map(nameOf));
+    const kept = keysOf(after).map(nameOf);
+    const purposes = ["seal", "pepper", "recovery", "digest", "handle"];
+    expect(kept.filter((name) => names.has(name)).map((name) => name.split(".")[0])).toEqual(
+      after.data.filter(({ purpose }) => purposes.includes(purpose)).map(({ purpose }) => purpose),
+    );
+    for (const purpose of ["challenge", "assertion", "dpop", "refresh", "link"]) {
+      const states = after.data.filter((key) => key.purpose === purpose).map(({ state }) => state);
+      expect(states).toEqual(["active", "next"]);
+    }
+    expect(after.epoch).toBe(record.epoch + 1);
+    await openKeyRing(after, validUntil(AT));
   });
 
   it("of a ring of an earlier version, where nothing has a successor, makes what is lacking", async () => {

@@ -185,6 +185,26 @@ describe("when somebody asks, a key", () => {
     expect(await askedFor(due, "signing", "two", NOW + DAY + 1)).toBe(due);
   });
 
+  it("is refused while so many are not gone yet that ids would run out", async () => {
+    let ring = record;
+    let at = NOW;
+    for (let rotation = 0; ; rotation += 1) {
+      at += DATA_KEY_LEAD_MS;
+      const outcome = await asked(ring, { purpose: "refresh", by: `op${rotation}` }, at, PERIOD);
+      if (typeof outcome === "string") {
+        expect(outcome).toBe("too_many_keys");
+        expect(rotation).toBeGreaterThan(190);
+        break;
+      }
+      ring = outcome;
+    }
+    // By themselves they still turn, and once the oldest are gone somebody may ask again.
+    const later = await turned(ring, at + REFRESH_KEY_KEPT_MS, PERIOD);
+    expect(typeof (await asked(later, { purpose: "refresh", by: "late" }, at + REFRESH_KEY_KEPT_MS, PERIOD))).toBe(
+      "object",
+    );
+  });
+
   it("is refused where nothing rotates, and where there is nothing of that name", async () => {
     for (const purpose of NEVER) expect(await asked(record, { purpose, by: "op" }, NOW, PERIOD)).toBe("never_rotated");
     for (const purpose of ["", "root", "toString", "link.1"]) {

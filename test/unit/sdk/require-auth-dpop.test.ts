@@ -1,5 +1,6 @@
 import { calculateJwkThumbprint } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { proofMemory } from "../../../src/sdk/proof-memory.ts";
 import type { RequireAuthOptions } from "../../../src/sdk/require-auth.ts";
 import { dpopProof, type ProofChange } from "../../support/dpop-proofs.ts";
 import { type Es256Key, newEs256Key } from "../../support/es256-jws.ts";
@@ -36,6 +37,13 @@ describe("a token that is bound to a key", () => {
     const app = guarded();
     const lower = { Authorization: `dpop ${token}`, DPoP: await proofFor(token) };
     expect(await seen(await ask(app, lower, "/orders/mine?page=2"))).toEqual(GOOD);
+  });
+
+  it("is counted once where two middlewares of one application share a memory, and in the next request refused", async () => {
+    const app = guarded({ seenProof: proofMemory(() => NOW) }, 2);
+    const headers = under(token, await proofFor(token));
+    expect(await seen(await ask(app, headers))).toEqual(GOOD);
+    expect(await seen(await ask(app, headers))).toEqual(NO_PROOF);
   });
 
   it("is no good without one", async () => {

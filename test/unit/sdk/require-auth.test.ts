@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type { AccessTokenClaims } from "../../../src/sdk/access-token.ts";
 import { KeysUnavailable } from "../../../src/sdk/refused.ts";
-import { type RequireAuthOptions, requireAuth } from "../../../src/sdk/require-auth.ts";
+import { type AuthEnv, type RequireAuthOptions, requireAuth } from "../../../src/sdk/require-auth.ts";
 import { ACRS } from "../../../src/tokens/proof.ts";
 import { AUDIENCE, CLAIMS, ISSUER, type Json, NOW, newPair, SECONDS, signed } from "../support/forged-tokens.ts";
 import { ask, guarded, HERE, seen } from "../support/guarded-app.ts";
@@ -54,7 +54,7 @@ describe("requireAuth", () => {
   });
 
   it("leaves the faults of the handler to the application", async () => {
-    const app = new Hono();
+    const app = new Hono<AuthEnv>();
     app.use(
       requireAuth({ issuer: ISSUER, audience: AUDIENCE, keys: { keyFor: () => Promise.reject(new Error("bug")) } }),
     );
