@@ -90,7 +90,8 @@ async function verifyAccessToken(token, { issuer, audience, keys }) {
 
 /** Finds keys by `kid` in the issuer's published set and nowhere else: `jku`, `x5u` and `jwk` of a token are not read. */
 function publishedKeys(jwksUrl) {
-  const find = createRemoteJWKSet(new URL(jwksUrl));
+  // As long as the issuer says; the library would keep a key that was dropped for ten minutes.
+  const find = createRemoteJWKSet(new URL(jwksUrl), { cacheMaxAge: 300_000 });
   return async (header, token) => {
     try {
       return await find(header, token);

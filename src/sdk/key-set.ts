@@ -1,13 +1,16 @@
 import * as policy from "../token-policy.ts";
 import { type FetchedJwks, fetchJwks, type Jwks } from "./jwks.ts";
 import { KeysUnavailable } from "./refused.ts";
-import { SharedWork } from "./shared-work.ts";
+import { type Hold, SharedWork } from "./shared-work.ts";
 import { checkedAddress, type Fetch, type FetchDefect } from "./small-fetch.ts";
 
 /** The public keys of an issuer, by their ids. */
 export interface KeySet {
-  /** The key of this id; `undefined` when the issuer has none. Throws {@link KeysUnavailable} when that is not known. */
-  keyFor(kid: string): Promise<CryptoKey | undefined>;
+  /**
+   * The key of this id; `undefined` when the issuer has none. Throws {@link KeysUnavailable} when that is not known. `hold`
+   * keeps a fetch alive that others may wait for.
+   */
+  keyFor(kid: string, hold?: Hold): Promise<CryptoKey | undefined>;
 }
 
 /** How the keys are asked for. */
@@ -63,11 +66,11 @@ export function publishedKeys(issuer: string, { jwksUri, fetch, now = Date.now }
   });
 
   return {
-    async keyFor(kid) {
+    async keyFor(kid, hold) {
       const cached = isFresh() ? known?.jwks.get(kid) : undefined;
       if (cached) return cached;
       // While the keys are fresh, an id that they lack is not worth a second fetch.
-      await loading.join(mayTry, () => !isFresh());
+      await loading.join({ mayBegin: mayTry, mayTakeOver: () => !isFresh(), hold });
       if (!known || !isUsable()) throw new KeysUnavailable(`the keys of ${issuer} cannot be had`);
       return known.jwks.get(kid);
     },

@@ -1,4 +1,4 @@
-import { DPOP_PROOFS_REMEMBERED } from "../token-policy.ts";
+import { DPOP_PROOFS_OF_KEY, DPOP_PROOFS_REMEMBERED } from "../token-policy.ts";
 
 /** A good proof that a request has shown. */
 export interface ShownProof {
@@ -17,27 +17,42 @@ export interface ShownProof {
 export type SeenProof = (proof: ShownProof) => boolean | Promise<boolean>;
 
 /**
- * A memory of proofs in this process: at most 50,000, the oldest is forgotten first. Where a service runs in several
- * processes (every isolate of a Worker is one), a proof can be shown once to each; put a store that they share in its
- * place where that matters, such as a Durable Object. `now` in epoch milliseconds.
+ * A memory of proofs in this process: at most 50,000, and of one key as many as two requests a second come to; the oldest
+ * are forgotten first, so that whoever has one token of his own cannot push out what others have shown. Where a service
+ * runs in several processes (every isolate of a Worker is one), a proof can be shown once to each; put a store that they
+ * share in its place where that matters, such as a Durable Object. `now` in epoch milliseconds.
  */
 export function proofMemory(now: () => number = Date.now): SeenProof {
-  const shown = new Map<string, number>();
+  const keys = new Map<string, Map<string, number>>();
+  let size = 0;
 
-  /** The oldest are in front. One that lives a little longer than those behind it keeps them for that long. */
-  function forget(): void {
-    for (const [key, expiresAt] of shown) {
-      if (now() <= expiresAt && shown.size <= DPOP_PROOFS_REMEMBERED) return;
-      shown.delete(key);
+  /** Takes out the oldest of one key, whose proofs stand in the order in which they were shown. */
+  function forget(proofs: Map<string, number>, isEnough: (expiresAt: number) => boolean): void {
+    for (const [jti, expiresAt] of proofs) {
+      if (isEnough(expiresAt)) return;
+      proofs.delete(jti);
+      size -= 1;
+    }
+  }
+
+  /** The key that was shown longest ago stands in front. */
+  function makeRoom(): void {
+    for (const [jkt, proofs] of keys) {
+      forget(proofs, (expiresAt) => now() <= expiresAt && size <= DPOP_PROOFS_REMEMBERED);
+      if (proofs.size > 0) return;
+      keys.delete(jkt);
     }
   }
 
   return ({ jkt, jti, expiresAt }) => {
-    // A thumbprint has one length: no other pair is spelt like this.
-    const key = `${jkt}${jti}`;
-    if (shown.has(key)) return true;
-    shown.set(key, expiresAt);
-    forget();
+    const proofs = keys.get(jkt) ?? new Map<string, number>();
+    if (proofs.has(jti)) return true;
+    proofs.set(jti, expiresAt);
+    size += 1;
+    keys.delete(jkt);
+    keys.set(jkt, proofs);
+    forget(proofs, (until) => now() <= until && proofs.size <= DPOP_PROOFS_OF_KEY);
+    makeRoom();
     return false;
   };
 }

@@ -4,6 +4,7 @@ import type { AccessTokenClaims } from "./access-token.ts";
 import { sharedKeysOf } from "./key-set.ts";
 import { proofMemory, type SeenProof } from "./proof-memory.ts";
 import { KeysUnavailable, type TokenDefect, TokenRefused } from "./refused.ts";
+import type { Hold } from "./shared-work.ts";
 import { checkOptions, type VerifierOptions, verifyAccessToken } from "./verify-access-token.ts";
 
 /** Authentication context classes, weakest first: who asks for `aal2` is not content with `aal2-recovery`. */
@@ -38,6 +39,21 @@ interface Presented {
   token: string;
 }
 
+/** Every option there is; a new one does not compile until it is here. */
+const OPTIONS: Record<keyof RequireAuthOptions, true> = {
+  issuer: true,
+  audience: true,
+  clockToleranceSeconds: true,
+  keys: true,
+  revokedSessions: true,
+  waitUntil: true,
+  now: true,
+  acr: true,
+  maxAge: true,
+  roles: true,
+  origin: true,
+  seenProof: true,
+};
 const SCHEMES = ["Bearer", "DPoP"] as const;
 const TITLES = { 401: "Unauthorized", 403: "Forbidden", 503: "Service Unavailable" } as const;
 /** Defects of the proof beside a token, which its client can mend by itself. */
@@ -64,7 +80,9 @@ export function requireAuth(options: RequireAuthOptions): MiddlewareHandler<Auth
     const proof = { proof: c.req.header("DPoP"), method: c.req.method, url: urlOf(c, options.origin) };
     const dpop = { ...proof, seenProof: onceFor(c.req.raw, seenProof) };
     try {
-      const claims = await verifyAccessToken(token, { ...options, keys, ...(scheme === "DPoP" ? { dpop } : {}) });
+      const held = { waitUntil: options.waitUntil ?? holdOf(c) };
+      const proven = scheme === "DPoP" ? { dpop } : {};
+      const claims = await verifyAccessToken(token, { ...options, ...held, keys, ...proven });
       // A token that is bound to no key gains nothing by a proof, and its client is mistaken about it.
       if (scheme === "DPoP" && !claims.cnf) return refusal(c, 401, challenge(scheme, "invalid_token"));
       const lacking = lackOf(claims, options, now());
@@ -74,6 +92,17 @@ export function requireAuth(options: RequireAuthOptions): MiddlewareHandler<Auth
       return answerTo(c, scheme, error);
     }
     return next();
+  };
+}
+
+/** The request's own `waitUntil`. Where the platform has none, what is begun goes on by itself. */
+function holdOf(c: Context): Hold {
+  return (work) => {
+    try {
+      c.executionCtx.waitUntil(work);
+    } catch {
+      // Hono throws where there is no execution context.
+    }
   };
 }
 
@@ -145,9 +174,13 @@ function refusal(c: Context, status: keyof typeof TITLES, authenticate?: string)
 
 function checkDemands(options: RequireAuthOptions): void {
   checkOptions(options);
-  const { acr, maxAge, roles, origin, revokedSessions } = options;
+  const { acr, maxAge, roles, origin, revokedSessions, seenProof } = options;
   const areNames = Array.isArray(roles) && roles.every((role) => typeof role === "string" && role !== "");
+  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(OPTIONS, name));
   const rules: [broken: boolean, message: string][] = [
+    // Misspelt, a demand would be none.
+    [unknown.length > 0, `there is no option ${unknown.join(", ")}; there are ${Object.keys(OPTIONS).join(", ")}`],
+    [seenProof !== undefined && typeof seenProof !== "function", "seenProof must be a function"],
     [acr !== undefined && !ACRS.includes(acr), `acr must be one of ${ACRS.join(", ")}`],
     [maxAge !== undefined && !(Number.isSafeInteger(maxAge) && maxAge > 0), "maxAge must be a whole number of seconds"],
     [roles !== undefined && !areNames, "roles must be a list of names"],

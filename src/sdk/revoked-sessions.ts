@@ -2,7 +2,7 @@ import * as policy from "../token-policy.ts";
 import { type KeySet, publishedKeys, sharedKeysOf } from "./key-set.ts";
 import { KeysUnavailable } from "./refused.ts";
 import { type RevokedList, readRevokedList } from "./revoked-list.ts";
-import { SharedWork } from "./shared-work.ts";
+import { type Hold, SharedWork } from "./shared-work.ts";
 import { checkedAddress, type Fetch, fetchSmall } from "./small-fetch.ts";
 
 /** The sessions of an issuer that have ended while access tokens of them may still live. */
@@ -11,7 +11,7 @@ export interface RevokedSessions {
    * Whether the session of a token has ended, or everything that was issued when the token was. Throws
    * {@link KeysUnavailable} where the list is lost and the service wants tokens refused then.
    */
-  isRevoked(token: { sid: string; iat: number }): Promise<boolean>;
+  isRevoked(token: { sid: string; iat: number }, hold?: Hold): Promise<boolean>;
 }
 
 /** How the list is asked for, and what happens without it. */
@@ -48,8 +48,8 @@ export function revokedSessions(issuer: string, options: RevokedSessionsOptions)
   checkOptions(options);
   const list = new PolledList(issuer, options);
   return {
-    async isRevoked({ sid, iat }) {
-      await list.refresh();
+    async isRevoked({ sid, iat }, hold) {
+      await list.refresh(hold);
       const { last } = list;
       // What has ended stays so, whether or not the list still speaks for others.
       if (last && (last.sids.has(sid) || iat < last.notBefore)) return true;
@@ -88,10 +88,10 @@ class PolledList {
   }
 
   /** Asks again when it is time, once for all who wait. */
-  refresh(): Promise<void> {
+  refresh(hold: Hold | undefined): Promise<void> {
     // A clock that was put back is no reason to wait until it is where it was.
     const isDue = () => this.#now() >= this.#nextAt || this.#now() < this.#startedAt;
-    return this.#loading.join(isDue, isDue);
+    return this.#loading.join({ mayBegin: isDue, mayTakeOver: isDue, hold });
   }
 
   async #load(): Promise<void> {

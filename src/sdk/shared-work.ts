@@ -1,10 +1,22 @@
 import { SHARED_WAIT_MS, SHARED_WAITS } from "../token-policy.ts";
 
+/** Keeps work alive past the request that began it, as Workers' `waitUntil` does. */
+export type Hold = (work: Promise<unknown>) => void;
+
+/** Under which conditions a request begins shared work. */
+export interface Terms {
+  /** Whether it is time for it. */
+  mayBegin: () => boolean;
+  /** Whether it is still worth doing after somebody else's came to nothing. */
+  mayTakeOver: () => boolean;
+  hold: Hold | undefined;
+}
+
 /**
  * Work that many requests need and one of them does. On Workers it belongs to the request that began it: when that
- * client hangs up, the runtime drops the work and its timers, and neither ever comes to an end. So nobody depends on
- * another for long: who has waited in vain does it himself, and the rest wait for him. Nothing here rejects: whoever
- * waited looks at what there is.
+ * client hangs up, the runtime drops the work and its timers, unless they are held. For where nobody holds them, nobody
+ * depends on another for long: who has waited in vain does it himself, and the rest wait for him. Nothing here rejects:
+ * whoever waited looks at what there is.
  */
 export class SharedWork {
   #work: () => Promise<void>;
@@ -14,27 +26,25 @@ export class SharedWork {
     this.#work = work;
   }
 
-  /**
-   * Waits for the work that is under way, or begins it. `mayBegin` says whether it is time for that; `mayTakeOver` whether
-   * it is still worth doing after somebody else's came to nothing.
-   */
-  async join(mayBegin: () => boolean, mayTakeOver: () => boolean): Promise<void> {
+  /** Waits for the work that is under way, or begins it. */
+  async join({ mayBegin, mayTakeOver, hold }: Terms): Promise<void> {
     for (let waits = 0; waits < SHARED_WAITS; waits += 1) {
       const others = this.#underWay;
-      if (!others) return mayBegin() ? this.#begin() : undefined;
+      if (!others) return mayBegin() ? this.#begin(hold) : undefined;
       if (await endsInTime(others)) return;
       if (this.#underWay !== others) continue;
       this.#underWay = undefined;
-      return mayTakeOver() ? this.#begin() : undefined;
+      return mayTakeOver() ? this.#begin(hold) : undefined;
     }
   }
 
-  #begin(): Promise<void> {
+  #begin(hold: Hold | undefined): Promise<void> {
     const end = () => {
       if (this.#underWay === own) this.#underWay = undefined;
     };
     const own: Promise<void> = this.#work().then(end, end);
     this.#underWay = own;
+    hold?.(own);
     return own;
   }
 }

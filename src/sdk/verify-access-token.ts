@@ -5,6 +5,7 @@ import { type KeySet, sharedKeysOf } from "./key-set.ts";
 import type { SeenProof, ShownProof } from "./proof-memory.ts";
 import { TokenRefused } from "./refused.ts";
 import type { RevokedSessions } from "./revoked-sessions.ts";
+import type { Hold } from "./shared-work.ts";
 
 /** What a request brought to prove that it has the key of its token. */
 export interface PresentedProof {
@@ -36,6 +37,11 @@ export interface VerifierOptions {
   revokedSessions?: RevokedSessions;
   /** Needed for tokens that are bound to a key (RFC 9449); without it they are refused. */
   dpop?: PresentedProof;
+  /**
+   * On Workers the `waitUntil` of the request: without it a client that hangs up takes along the fetch that others wait
+   * for, and they wait a second longer. `requireAuth` sees to it.
+   */
+  waitUntil?: Hold;
   /** Epoch milliseconds. Default: `Date.now`. */
   now?: () => number;
 }
@@ -51,18 +57,25 @@ export async function verifyAccessToken(token: string, options: VerifierOptions)
   checkOptions(options);
   const { issuer, audience, clockToleranceSeconds = CLOCK_TOLERANCE_SECONDS, keys = sharedKeysOf(issuer) } = options;
   const now = options.now?.() ?? Date.now();
-  const keyFor = (kid: string) => keys.keyFor(kid);
+  const keyFor = (kid: string) => keys.keyFor(kid, options.waitUntil);
   const claims = await readAccessToken(token, { issuer, audience, keyFor, now, clockToleranceSeconds });
   if ("defect" in claims) throw new TokenRefused(claims.defect);
   const proof = claims.cnf && (await possessionOf(token, claims.cnf.jkt, options.dpop, now));
-  if (await options.revokedSessions?.isRevoked(claims)) throw new TokenRefused("revoked");
+  if (await options.revokedSessions?.isRevoked(claims, options.waitUntil)) throw new TokenRefused("revoked");
   if (proof && (await options.dpop?.seenProof?.(proof))) throw new TokenRefused("replayed_proof");
   return claims;
 }
 
+/** As `iss` is written. With a slash behind it, or a path, no token would ever fit. */
+const ORIGIN = /^https?:\/\/[^/?#@\s]+$/;
+
 /** Throws a `TypeError` for options with which nothing can be verified rightly. */
 export function checkOptions({ issuer, audience, clockToleranceSeconds: tolerance = 0 }: VerifierOptions): void {
-  if (typeof issuer !== "string" || !URL.canParse(issuer)) throw new TypeError("issuer must be the issuer's address");
+  if (typeof issuer !== "string" || !ORIGIN.test(issuer)) {
+    throw new TypeError(
+      "issuer must be the issuer's origin, such as https://auth.example.com, without a slash behind it",
+    );
+  }
   if (typeof audience !== "string" || audience === "") throw new TypeError("audience must be the name of this service");
   if (typeof tolerance !== "number" || !(tolerance >= 0 && tolerance <= CLOCK_TOLERANCE_MAX_SECONDS)) {
     throw new TypeError(`clockToleranceSeconds must be 0 to ${CLOCK_TOLERANCE_MAX_SECONDS}`);

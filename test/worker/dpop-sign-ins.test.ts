@@ -56,6 +56,14 @@ it("a page that reads its refresh token is rid of the cookie of an earlier sign-
   expect(next.status).toBe(200);
 });
 
+it("a program that asks for its refresh token in the body, without a key, gives no page the right to read one", async () => {
+  const { body } = await call("/auth/login", { ...credentials(person), token_delivery: "body" });
+  const browser = new Browser();
+  const next = await call("/auth/refresh", { refresh_token: body.refresh_token }, { browser });
+  expect(next.status).toBe(200);
+  expect(next.body).not.toHaveProperty("refresh_token");
+});
+
 it("a password that is changed leaves the session bound", async () => {
   const somebody = await newPerson();
   const { body } = await callBound(key, "/auth/login", credentials(somebody));
@@ -74,6 +82,15 @@ describe("a passkey alone", () => {
     expect(body).toMatchObject({ status: "authenticated", token_type: "DPoP" });
     expect(await call("/auth/refresh", { refresh_token: body.refresh_token })).toMatchObject(WRONG);
     expect(await refresh(String(body.refresh_token))).toMatchObject({ status: 200 });
+  });
+
+  it("takes each proof once, with whatever assertion", async () => {
+    const { key: passkey } = await newPasskeyPerson();
+    const headers = { DPoP: await key.proof("POST", "/auth/passkey/verify") };
+    const verify = async () =>
+      call("/auth/passkey/verify", { response: await passkey.assert(await signInOptions()) }, { headers });
+    expect((await verify()).status).toBe(200);
+    expect(await verify()).toMatchObject(WRONG);
   });
 
   it("that is asked for more than it proves is used up, and nobody has failed", async () => {

@@ -218,6 +218,10 @@ describe("options out of bounds", () => {
     ["an origin that is none", { origin: "orders.example.com" }],
     ["an origin with a path", { origin: `${HERE}/orders` }],
     ["an origin with a slash behind it", { origin: `${HERE}/` }],
+    ["an issuer with a slash behind it", { issuer: `${ISSUER}/` }],
+    ["a demand that is misspelt", { role: ["admin"] }],
+    ["another one", { max_age: 300 }],
+    ["a memory that is none", { seenProof: 5 }],
     ["the options of a feed in place of one", { revokedSessions: { onFeedLost: "closed" } }],
   ])("are refused when it is built: %s", (_, options) => {
     const all = { issuer: ISSUER, audience: AUDIENCE, ...options } as RequireAuthOptions;

@@ -103,6 +103,8 @@ describe("verifyAccessToken", () => {
   it.each<[string, Partial<Record<keyof VerifierOptions, unknown>>]>([
     ["no issuer", { issuer: undefined }],
     ["an issuer that is no address", { issuer: "auth" }],
+    ["an issuer with a slash behind it", { issuer: `${ISSUER}/` }],
+    ["an issuer with a path", { issuer: `${ISSUER}/tenant` }],
     ["no audience", { audience: undefined }],
     ["an empty audience", { audience: "" }],
     ["a list of audiences", { audience: [AUDIENCE] }],

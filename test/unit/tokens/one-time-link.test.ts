@@ -35,6 +35,18 @@ describe("a one-time link", () => {
     expect(await openLink(after, "register", sealed, NOW)).toBe("link_expired");
   });
 
+  it.each(["undo_email", "recovery_cancel", "deletion_cancel", "freeze"] as const)(
+    "that takes back what a thief has begun outlives a drop, and goes with its key: %s",
+    async (purpose) => {
+      const [before, after] = await ringsAcrossEpochs();
+      const payload = { accountId: "a", id: "l", email: "ada@example.com", at: NOW };
+      const sealed = await sealLink(before, purpose, payload, NOW + DAY);
+      expect(await openLink(after, purpose, sealed, NOW)).toEqual(payload);
+      expect(await openLink(after, purpose, sealed, NOW + DAY)).toBe("link_expired");
+      expect(await openLink(await newRing(), purpose, sealed, NOW)).toBe("link_forged");
+    },
+  );
+
   it.each([
     ["changed in its middle", (text: string) => text.slice(0, 60) + (text[60] === "A" ? "B" : "A") + text.slice(61)],
     ["cut", (text: string) => text.slice(0, -4)],
