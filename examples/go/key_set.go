@@ -17,10 +17,10 @@ import (
 
 const (
 	keySetLifetime = 5 * time.Minute  // a key that the issuer drops is trusted no longer than this
-	keySetPause    = 30 * time.Second // between two fetches, however many unknown key ids come in
-	keySetRetry    = 5 * time.Second  // after a fetch that failed
-	keySetTimeout  = 5 * time.Second
-	maxKeySetBytes = 64 << 10
+	keySetPause    = 30 * time.Second // from fetch to fetch while keys are fresh: anybody can make up key ids
+	keySetRetry    = 5 * time.Second  // the same while none are: nobody can be served, so it is soon
+	keySetTimeout  = 5 * time.Second  // for a whole fetch, to its last byte: somebody waits for it
+	maxKeySetBytes = 64 << 10         // a real one has some hundred bytes a key
 )
 
 // errKeysUnavailable says that the key set cannot be had, so nothing can be said about a token: our trouble, not the client's.
@@ -31,10 +31,12 @@ type keySet struct {
 	url    string
 	client *http.Client
 
-	mu        sync.Mutex
-	keys      map[string]*ecdsa.PublicKey
-	expires   time.Time
-	nextFetch time.Time
+	mu       sync.Mutex // guards what follows; never held during a fetch, so that a fresh key is found at once
+	keys     map[string]*ecdsa.PublicKey
+	expires  time.Time
+	fetching chan struct{} // closed when the fetch under way ends; nil when there is none
+	ended    time.Time     // when the last fetch ended
+	err      error         // what came of it
 }
 
 // newKeySet refuses an address from which others on the way could slip in a key of theirs.
@@ -48,55 +50,83 @@ func newKeySet(address string) (*keySet, error) {
 		return nil, fmt.Errorf("not a safe key set URL: %s", address)
 	}
 	client := &http.Client{
-		Timeout: keySetTimeout,
+		Timeout: keySetTimeout, // net/http counts the body in
 		// The keys come from the address that was checked and from nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &keySet{url: address, client: client}, nil
 }
 
-// find returns the key of this id. Whoever waits for the lock finds the keys that another request has fetched meanwhile.
+// find returns the key of this id. A key that is known and fresh never waits; whatever else is looked for waits for the
+// one fetch under way.
 func (s *keySet) find(kid string) (*ecdsa.PublicKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	_, known := s.keys[kid]
-	if (!known || now.After(s.expires)) && now.After(s.nextFetch) {
-		if err := s.fetch(); err != nil {
-			return nil, fmt.Errorf("%w: %v", errKeysUnavailable, err)
-		}
+	if fetched := s.fetchFor(kid); fetched != nil {
+		s.mu.Unlock()
+		<-fetched // within keySetTimeout
+		s.mu.Lock()
 	}
-	if time.Now().After(s.expires) {
-		return nil, errKeysUnavailable
-	}
+	fresh := time.Now().Before(s.expires)
 	key, known := s.keys[kid]
-	if !known {
+	switch {
+	case fresh && known:
+		return key, nil
+	case !fresh || s.err != nil:
+		// After a failed fetch an unknown key may be a new one: no reason to send its user to sign in again.
+		return nil, fmt.Errorf("%w: %v", errKeysUnavailable, s.err)
+	default:
 		return nil, errors.New("unknown key")
 	}
-	return key, nil
 }
 
-func (s *keySet) fetch() error {
-	s.nextFetch = time.Now().Add(keySetRetry)
+// fetchFor returns what tells the end of the fetch that this key id has to wait for, and begins that fetch if it is time
+// for one. nil: nothing to wait for. The caller holds the lock.
+func (s *keySet) fetchFor(kid string) <-chan struct{} {
+	now := time.Now()
+	fresh := now.Before(s.expires)
+	if _, known := s.keys[kid]; known && fresh {
+		return nil
+	}
+	pause := keySetRetry
+	if fresh {
+		pause = keySetPause
+	}
+	if s.fetching == nil && now.Sub(s.ended) >= pause {
+		s.fetching = make(chan struct{})
+		go s.fetch()
+	}
+	return s.fetching
+}
+
+// fetch replaces the keys, or leaves those that there are until they expire.
+func (s *keySet) fetch() {
+	keys, err := s.download()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended, s.err = time.Now(), err
+	if err == nil {
+		s.keys, s.expires = keys, s.ended.Add(keySetLifetime)
+	}
+	close(s.fetching)
+	s.fetching = nil
+}
+
+func (s *keySet) download() (map[string]*ecdsa.PublicKey, error) {
 	response, err := s.client.Get(s.url)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return errors.New(response.Status)
+		return nil, errors.New(response.Status)
 	}
 	// A set that is longer ends in the middle, which is no JSON.
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxKeySetBytes))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	keys, err := parseKeys(body)
-	if err != nil {
-		return err
-	}
-	s.keys, s.expires, s.nextFetch = keys, time.Now().Add(keySetLifetime), time.Now().Add(keySetPause)
-	return nil
+	return parseKeys(body)
 }
 
 // parseKeys reads the ES256 keys of a JWK set (RFC 7517). Keys of other kinds may stand beside them.

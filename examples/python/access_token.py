@@ -1,11 +1,13 @@
 """Sallyport's access tokens, verified with PyJWT. This file is there to be copied; it needs no other file."""
 
+import contextlib
+import http.client
 import json
 import re
+import socket
 import threading
 import time
 import urllib.parse
-import urllib.request
 
 import jwt
 
@@ -97,10 +99,10 @@ class KeySet:
     """
 
     LIFETIME_SECONDS = 300  # a key that the issuer drops is trusted no longer than this
-    PAUSE_SECONDS = 30  # between two fetches, however many unknown key ids come in
-    RETRY_SECONDS = 5  # after a fetch that failed
-    TIMEOUT_SECONDS = 5
-    MAX_BYTES = 64 * 1024
+    PAUSE_SECONDS = 30  # from fetch to fetch while keys are fresh: anybody can make up key ids
+    RETRY_SECONDS = 5  # the same while none are: nobody can be served, so it is soon
+    TIMEOUT_SECONDS = 5  # for a whole fetch, to its last byte: somebody waits for it
+    MAX_BYTES = 64 * 1024  # a real one has some hundred bytes a key
 
     def __init__(self, url):
         """Raises ValueError for an address from which others on the way could slip in a key of theirs."""
@@ -108,35 +110,82 @@ class KeySet:
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if parts.scheme != "https" and not (parts.scheme == "http" and local):
             raise ValueError(f"not a safe key set URL: {url}")
-        self._url = url
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._address = parts
+        # Guards what follows; never held during a fetch, so that a fresh key is found at once.
         self._lock = threading.Lock()
         self._keys = {}
-        self._expires_at = self._next_fetch_at = time.monotonic()
+        self._fetch = None  # the thread of the last fetch
+        self._trouble = None  # what came of it, None if all is well
+        self._ended_at = self._expires_at = float("-inf")
 
     def find(self, kid):
-        """The key of this id, None if the issuer has none; raises KeysUnavailable."""
-        # Whoever waits here finds the keys that another thread has fetched meanwhile.
+        """The key of this id, None if the issuer has none; raises KeysUnavailable.
+
+        A key that is known and fresh never waits; whatever else is looked for waits for the one fetch under way.
+        """
+        with self._lock:
+            fetch = self._fetch_for(kid)
+        if fetch:
+            fetch.join(self.TIMEOUT_SECONDS)
         with self._lock:
             is_fresh = time.monotonic() < self._expires_at
-            if not (is_fresh and kid in self._keys) and time.monotonic() >= self._next_fetch_at:
-                self._fetch()
-            if time.monotonic() >= self._expires_at:
-                raise KeysUnavailable("the last fetch of the key set failed")
-            return self._keys.get(kid)
+            if is_fresh and kid in self._keys:
+                return self._keys[kid]
+            # After a failed fetch an unknown key may be a new one: no reason to send its user to sign in again.
+            if self._trouble or not is_fresh:
+                raise KeysUnavailable(f"the key set cannot be fetched: {self._trouble}")
+            return None
 
-    def _fetch(self):
-        self._next_fetch_at = time.monotonic() + self.RETRY_SECONDS
+    def _fetch_for(self, kid):
+        """The fetch that this key id has to wait for, begun if it is time for one; None if there is none."""
+        now = time.monotonic()
+        is_fresh = now < self._expires_at
+        if is_fresh and kid in self._keys:
+            return None
+        if self._fetch and self._fetch.is_alive():
+            return self._fetch
+        if now - self._ended_at < (self.PAUSE_SECONDS if is_fresh else self.RETRY_SECONDS):
+            return None
+        self._trouble = "no answer in time"
+        # A thread of its own: whoever waits for it can stop waiting.
+        self._fetch = threading.Thread(target=self._replace_keys, daemon=True)
+        self._fetch.start()
+        return self._fetch
+
+    def _replace_keys(self):
+        keys, trouble = None, None
         try:
-            with self._opener.open(self._url, timeout=self.TIMEOUT_SECONDS) as response:
-                body = response.read(self.MAX_BYTES + 1)
-            if len(body) > self.MAX_BYTES:
-                raise ValueError("the key set is too large")
-            self._keys = dict(_es256_keys(json.loads(body)))
+            keys = dict(_es256_keys(json.loads(self._download())))
         except Exception as error:  # whatever it was, there are no keys
-            raise KeysUnavailable(f"the key set cannot be fetched: {error}") from error
-        self._expires_at = time.monotonic() + self.LIFETIME_SECONDS
-        self._next_fetch_at = time.monotonic() + self.PAUSE_SECONDS
+            trouble = f"{type(error).__name__}: {error}"
+        with self._lock:
+            self._ended_at, self._trouble = time.monotonic(), trouble
+            if keys is not None:
+                self._keys, self._expires_at = keys, self._ended_at + self.LIFETIME_SECONDS
+
+    def _download(self):
+        """What the checked address answers. http.client follows no redirect to another one."""
+        tls = self._address.scheme == "https"
+        connect = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+        connection = connect(self._address.netloc, timeout=self.TIMEOUT_SECONDS)
+        with contextlib.closing(connection):
+            connection.connect()
+            # The timeout above begins anew with each read: a server that drips would be read for days.
+            deadline = threading.Timer(self.TIMEOUT_SECONDS, connection.sock.shutdown, [socket.SHUT_RDWR])
+            deadline.start()
+            try:
+                path = self._address.path + (self._address.query and f"?{self._address.query}")
+                # Cloudflare may turn away who does not say what it is, or that it is urllib.
+                connection.request("GET", path, headers={"User-Agent": "sallyport-example"})
+                response = connection.getresponse()
+                body = response.read(self.MAX_BYTES + 1)
+            finally:
+                deadline.cancel()
+        if response.status != 200:
+            raise ValueError(f"status {response.status}")
+        if len(body) > self.MAX_BYTES:
+            raise ValueError("too large")
+        return body
 
 
 def _es256_keys(key_set):
@@ -144,10 +193,3 @@ def _es256_keys(key_set):
         # One key, one algorithm. Keys of other kinds may stand beside ours.
         if (jwk.get("kty"), jwk.get("crv"), jwk.get("alg")) == ("EC", "P-256", "ES256"):
             yield jwk["kid"], jwt.PyJWK(jwk).key
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The keys come from the address that was checked and from nowhere else."""
-
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        return None

@@ -22,6 +22,11 @@ export interface Example {
   withoutKeys: 401 | 503;
   /** Whether unknown key ids cost the issuer nothing. */
   sparesIssuer: boolean;
+  /**
+   * What it does to an issuer that has just stalled, where that is tested with it. It is not with the Worker, whose
+   * verifier has tests of its own, nor with Apache, whose module can be told nothing about it.
+   */
+  afterStall?: "pauses" | "asks again";
   /** Builds and starts it; resolves to its origin. */
   start(settings: Settings): Promise<string>;
 }
@@ -116,6 +121,7 @@ export const EXAMPLES: Example[] = [
     tolerance: 30,
     withoutKeys: 503,
     sparesIssuer: true,
+    afterStall: "asks again",
     start: (settings) =>
       listening(process.execPath, [join(folderOf("node"), "server.mjs")], { ...settings, PORT: "0" }),
   },
@@ -126,6 +132,7 @@ export const EXAMPLES: Example[] = [
     tolerance: 30,
     withoutKeys: 503,
     sparesIssuer: true,
+    afterStall: "pauses",
     start: (settings) =>
       listening("/usr/bin/python3", ["-B", join(folderOf("python"), "server.py")], { ...settings, PORT: "0" }),
   },
@@ -135,6 +142,7 @@ export const EXAMPLES: Example[] = [
     tolerance: 30,
     withoutKeys: 503,
     sparesIssuer: true,
+    afterStall: "pauses",
     start: startGo,
   },
   {
