@@ -10,12 +10,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasChromium, launchChromium } from "../support/chromium.ts";
 import { CLAIMS, HEADER, KID, newPair, signed, signedTexts, trustedJwk } from "../unit/support/forged-tokens.ts";
 
 // The verifier as others get it: built, packed, unpacked into a folder with jose beside it and nothing else, and run by
@@ -35,12 +36,26 @@ const RUNTIMES: [name: string, command: string[]][] = [
   ["Bun", ["bun"]],
 ];
 
-const issuer = createServer((request, response) => {
+const issuer = createServer(({ url = "" }, response) => {
   const { kty, crv, x, y } = trustedJwk;
   const keys = [{ kty, crv, x, y, use: "sig", alg: "ES256", kid: KID }];
-  response.statusCode = request.url === "/.well-known/jwks.json" ? 200 : 404;
-  response.end(JSON.stringify({ keys }));
+  const file = join(folder, url);
+  if (url === "/.well-known/jwks.json") response.end(JSON.stringify({ keys }));
+  else if (url === "/") response.setHeader("Content-Type", "text/html").end(PAGE);
+  else if (!/\.m?js$/.test(url) || !existsSync(file)) response.writeHead(404).end();
+  else response.setHeader("Content-Type", "text/javascript").end(readFileSync(file));
 });
+
+/** What a page needs that has no bundler: where the two packages lie. */
+const PAGE = `<!doctype html><title>verifier</title><script type="importmap">${JSON.stringify({
+  imports: {
+    "sallyport/verify": "/node_modules/sallyport/sdk/verify.js",
+    "jose/base64url": "/node_modules/jose/dist/webapi/util/base64url.js",
+    "jose/jwk/thumbprint": "/node_modules/jose/dist/webapi/jwk/thumbprint.js",
+  },
+})}</script>`;
+
+const originOf = (server: Server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 beforeAll(async () => {
   await run(process.execPath, ["scripts/build-sdk.mjs"], { cwd: ROOT });
@@ -60,7 +75,7 @@ afterAll(() => {
 
 /** What the consumer is to verify: tokens of this minute by the issuer on the socket. */
 async function work() {
-  const origin = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+  const origin = originOf(issuer);
   const iat = Math.floor(Date.now() / 1000);
   const now = { iss: origin, iat, exp: iat + 300, auth_time: iat - 30 };
   const good = await signed(now);
@@ -119,6 +134,28 @@ describe("the package sallyport/verify", () => {
       expect(JSON.parse(stdout)).toEqual(EXPECTED);
     });
   }
+
+  it.runIf(hasChromium)(
+    hasChromium ? "verifies and refuses in Chromium" : "NOT RUN: this machine has no Chromium",
+    async () => {
+      const browser = await launchChromium();
+      try {
+        const page = await browser.newPage();
+        await page.goto(`${originOf(issuer)}/`);
+        // As text: what is compiled for this process would not run in a page.
+        const argument = JSON.stringify(JSON.stringify(await work()));
+        const outcomes = await page.evaluate(`(async () => {
+        globalThis.process = { argv: ["", "", ${argument}] };
+        const printed = new Promise((resolve) => { console.log = resolve; });
+        await import("/check.mjs");
+        return printed;
+      })()`);
+        expect(JSON.parse(String(outcomes))).toEqual(EXPECTED);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
 
   it("has one door, one dependency, and no sources in it", () => {
     const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
