@@ -32,7 +32,7 @@ const installed = join(folder, "node_modules/sallyport");
 const RUNTIMES: [name: string, command: string[]][] = [
   ["the Node of this project", [process.execPath]],
   ["the system's Node", ["/usr/bin/node"]],
-  ["Deno", ["deno", "run", "--no-lock", "--allow-net", "--allow-env"]],
+  ["Deno", ["deno", "run", "--no-lock", "--node-modules-dir=manual", "--allow-net", "--allow-env"]],
   ["Bun", ["bun"]],
 ];
 
@@ -65,6 +65,8 @@ beforeAll(async () => {
   await run("tar", ["-xzf", archive, "-C", installed, "--strip-components=1"], { cwd: folder });
   symlinkSync(join(ROOT, "node_modules/jose"), join(folder, "node_modules/jose"));
   cpSync(CONSUMER, folder, { recursive: true });
+  // Deno looks for packages beside a manifest alone.
+  writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
   await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
 });
 
