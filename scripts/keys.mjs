@@ -58,9 +58,12 @@ function sayList({ version, epoch, not_before: notBefore, sealed_by: sealedBy, r
         .join("  ")
         .trimEnd(),
     );
-  const root = sealedBy === "first" ? "the first" : "NOT the first";
+  const root =
+    secrets === 1
+      ? "the root secret"
+      : `${sealedBy === "first" ? "the first" : "another than the first"} of ${secrets} root secrets`;
   const drop = notBefore > 0 ? `, last drop ${moment(notBefore)}` : "";
-  console.log(`\nversion ${version}, epoch ${epoch}${drop}; sealed by ${root} of ${secrets} root secret(s)`);
+  console.log(`\nversion ${version}, epoch ${epoch}${drop}; sealed by ${root}`);
 }
 
 function sayRotation({ kind, key, at }) {

@@ -69,8 +69,6 @@ export const DPOP_NONCE_TTL_MS = 5 * MINUTE;
 export const DPOP_JTI_MAX_LENGTH = 128;
 /** Proofs that a process of a service remembers: each counts for two minutes, so this is 400 requests a second, in 12 MB. */
 export const DPOP_PROOFS_REMEMBERED = 50_000;
-/** And of one key: two requests a second, twice the two minutes that a proof can be good. */
-export const DPOP_PROOFS_OF_KEY = 512;
 
 /** A list of ended sessions speaks for two minutes: a verifier that cannot get a newer one then knows nothing. */
 export const REVOKED_SESSIONS_TTL_SECONDS = 120;

@@ -131,7 +131,7 @@ export class AccountObject extends AccountLife {
     const session = this.liveSession(sessionId);
     if ("refused" in session) return session;
     const elsewhere = spentElsewhere(this.store, this.store.guard(), session);
-    const spentProofs = withSpent(session.spentProofs, possession, Date.now(), elsewhere);
+    const spentProofs = withSpent(session, possession, Date.now(), elsewhere);
     if (isRefusal(spentProofs)) return spentProofs;
     this.store.saveSession({ ...session, spentProofs });
     return { kind: "spent" };

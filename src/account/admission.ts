@@ -17,7 +17,7 @@ import {
 import { becomeFamiliar } from "./familiarity.ts";
 import type { SecondFactorMethod } from "./methods.ts";
 import { NO_STREAKS } from "./proof-mode.ts";
-import { type Floor, isAlive, SESSION_SECRET_BYTES, type Session, startSession } from "./sessions.ts";
+import { endOf, type Floor, isAlive, SESSION_SECRET_BYTES, type Session, startSession } from "./sessions.ts";
 import { type Unanswered, unansweredOf } from "./warnings.ts";
 
 /** What the Worker needs to sign an access token for one session. */
@@ -27,6 +27,8 @@ export interface AccessGrant extends Binding {
   audience: string;
   roles: string[];
   factors: Proof;
+  /** When the session ends by itself, epoch milliseconds. */
+  sessionEndsAt: number;
   /** How many recovery codes are left, where one was used. */
   recoveryCodesLeft?: number;
   /** While somebody waits to have every factor removed: when the wait is over, epoch milliseconds. */
@@ -34,7 +36,7 @@ export interface AccessGrant extends Binding {
 }
 
 /** An access token, and a refresh token of this generation that lives until `refreshExpiresAt` (epoch milliseconds). */
-export interface SessionGrant extends Omit<AccessGrant, "kind"> {
+export interface SessionGrant extends Omit<AccessGrant, "kind" | "sessionEndsAt"> {
   kind: "session";
   secret: Uint8Array<ArrayBuffer>;
   generation: number;
@@ -217,10 +219,9 @@ export function grantOf(
   audience: string = session.terms.audience,
 ): SessionGrant {
   const { id, generation, factors, terms } = session;
-  const refreshExpiresAt = Math.min(session.idleExpiresAt, session.absoluteExpiresAt);
   const { roles } = terms;
   const access = { sessionId: id, audience, roles, factors, ...bindingOf(terms) };
-  return { kind: "session", ...access, secret, generation, refreshExpiresAt };
+  return { kind: "session", ...access, secret, generation, refreshExpiresAt: endOf(session) };
 }
 
 /** What a grant takes over of the terms of its sign-in. */

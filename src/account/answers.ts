@@ -24,7 +24,7 @@ import { judge } from "./methods.ts";
 import { type PreparedReset, settleReset } from "./password-changes.ts";
 import { afterRightAnswer } from "./proof-mode.ts";
 import { endRecoveryByProof } from "./recovery.ts";
-import { replaceSecret, rotateSession, type Session } from "./sessions.ts";
+import { endOf, replaceSecret, rotateSession, type Session } from "./sessions.ts";
 import { warningAfter } from "./warnings.ts";
 
 /** Who answers, and whether this browser shall not be asked again. */
@@ -147,7 +147,16 @@ function openForSession(
   if (tooLittle) return tooLittle;
   if (purpose === "step_up") {
     const { audience, roles } = terms;
-    return { kind: "access", sessionId: session.id, audience, roles, factors, ...bindingOf(terms) };
+    const binding = bindingOf(terms);
+    return {
+      kind: "access",
+      sessionId: session.id,
+      sessionEndsAt: endOf(session),
+      audience,
+      roles,
+      factors,
+      ...binding,
+    };
   }
   const admission = judge(terms.secondFactor, standingOf(store, guard, session.id), factors);
   if (admission !== "session") return { refused: "challenge_overtaken" };

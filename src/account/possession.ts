@@ -23,6 +23,8 @@ export interface SpentProof {
  * the session's tokens, has as many for itself.
  */
 export const PROOFS_OF_KEY_MAX = 256;
+/** And of all keys together; beyond it a session knows its own key alone, which no back end can keep out. */
+export const PROOFS_OF_SESSION_MAX = 1024;
 const FULL_RETRY_AFTER_SECONDS = 30;
 /**
  * Proofs of sign-ins that an account remembers. Whoever has the password can show any number of keys, and must not keep
@@ -41,16 +43,18 @@ export function bindingRefusal(jkt: string | undefined, possession: { jkt: strin
  * sessions, which one key may have opened. The list is left to be saved.
  */
 export function withSpent(
-  spent: SpentProof[] | undefined,
+  session: { spentProofs?: SpentProof[]; terms: { jkt?: string } },
   possession: Possession | undefined,
   now: number,
   elsewhere: SpentProof[] = [],
 ): SpentProof[] | Refusal {
-  const remembered = stillGood(spent, now);
+  const remembered = stillGood(session.spentProofs, now);
   if (!possession) return remembered;
   const refusal = refusalOf(possession, [...remembered, ...elsewhere], now);
   if (refusal) return refusal;
-  if (remembered.filter(({ jkt }) => jkt === possession.jkt).length >= PROOFS_OF_KEY_MAX) {
+  const ofKey = remembered.filter(({ jkt }) => jkt === possession.jkt).length;
+  const isStranger = possession.jkt !== session.terms.jkt;
+  if (ofKey >= PROOFS_OF_KEY_MAX || (isStranger && remembered.length >= PROOFS_OF_SESSION_MAX)) {
     return { refused: "too_many_proofs", retryAfterSeconds: FULL_RETRY_AFTER_SECONDS };
   }
   return [...remembered, spentProofOf(possession)];

@@ -55,7 +55,7 @@ export function refreshSession(
   // Before its generation is looked at: whoever has a bound token and not its key can neither use nor end anything.
   const spentProofs =
     bindingRefusal(session.terms.jkt, possession) ??
-    withSpent(session.spentProofs, possession, now, possession && spentElsewhere(store, guard, session));
+    withSpent(session, possession, now, possession && spentElsewhere(store, guard, session));
   if (isRefusal(spentProofs)) return spentProofs;
   const presentation = judgeGeneration(session, generation, now);
   if (presentation === "lost" || presentation === "reused" || presentation === "from_the_future") {

@@ -70,7 +70,12 @@ export function startSession(
 /** Whether a session may still be used: in time, and of the current password and epoch. */
 export function isAlive(session: Session, floor: Floor, now: number): boolean {
   const reachesFloor = session.passwordVersion >= floor.passwordVersion && session.epoch >= floor.epoch;
-  return reachesFloor && now < Math.min(session.idleExpiresAt, session.absoluteExpiresAt);
+  return reachesFloor && now < endOf(session);
+}
+
+/** When a session ends by itself if nobody uses it, epoch milliseconds. */
+export function endOf({ idleExpiresAt, absoluteExpiresAt }: Session): number {
+  return Math.min(idleExpiresAt, absoluteExpiresAt);
 }
 
 /** Whether the secret of a presented token is this session's. Constant time. */

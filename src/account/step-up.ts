@@ -15,7 +15,7 @@ import { endIfPotIsEmpty, takeFromPot } from "./attempts.ts";
 import { forAudience } from "./challenges.ts";
 import { standingOf } from "./factors.ts";
 import { judge, methodsOfSession, type SecondFactorPolicy } from "./methods.ts";
-import type { Session } from "./sessions.ts";
+import { endOf, type Session } from "./sessions.ts";
 
 /** What a session asks for with a step-up. */
 export interface StepUpRequest {
@@ -88,9 +88,9 @@ export function settlePasswordStepUp(
   // Where there is no factor any more a password renews itself alone: what was proven by one is not newer for it.
   const factors = canProveMore || isRecovered(session) ? { ...session.factors, pwd } : { pwd };
   const tooLittle = audienceRefusal(factors, audience);
-  return (
-    tooLittle ?? { kind: "access", sessionId, audience: audience.name, roles, factors, ...bindingOf(session.terms) }
-  );
+  if (tooLittle) return tooLittle;
+  const access = { sessionId, sessionEndsAt: endOf(session), audience: audience.name, roles, factors };
+  return { kind: "access", ...access, ...bindingOf(session.terms) };
 }
 
 /** Whether a recovery code opened the session. */

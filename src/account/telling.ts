@@ -34,7 +34,7 @@ export class Teller {
         await this.#tellUntilNothingIsLeft();
         return true;
       } catch (error) {
-        await this.#remind();
+        await this.#remind().catch((fault) => logLine({ level: "error", event: "not_reminded", error: String(fault) }));
         if (wait === undefined) logLine({ level: "error", event: "ended_sessions_not_listed", error: String(error) });
         else await new Promise((resolve) => setTimeout(resolve, wait));
       }

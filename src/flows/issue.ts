@@ -93,8 +93,8 @@ export async function issueTokens(
 
 /** No token outlives the end that its session has been given: other services would not hear of that end. */
 function accessTokenSeconds(usual: number, grant: SessionGrant | AccessGrant, now: number): number {
-  if (grant.kind === "access") return usual;
-  return Math.max(1, Math.min(usual, Math.floor((grant.refreshExpiresAt - now) / 1000)));
+  const end = grant.kind === "access" ? grant.sessionEndsAt : grant.refreshExpiresAt;
+  return Math.max(1, Math.min(usual, Math.floor((end - now) / 1000)));
 }
 
 /** Signs the token of a challenge. */

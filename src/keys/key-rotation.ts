@@ -142,9 +142,15 @@ async function signingAfterDrop(
   return next ? { ...next, state: "active", activeAt: now } : newSigningKey(activeFrom(now));
 }
 
-/** What a retired key has made is over; whoever has such a key could go on making it, with the new epoch in it. */
+/**
+ * What a retired key has made is over; whoever has such a key could go on making it, with the new epoch in it. Links that
+ * take back what a thief has begun are not over (tokens/one-time-link.ts): their keys stay unless it is one of them.
+ */
 function dataAfterDrop(data: DataKeyRecord[], isNamed: (key: KeyRecord) => boolean, now: number): DataKeyRecord[] {
-  const kept = data.filter((key) => !isNamed(key) && !(isDroppable(key) && key.state === "retired"));
+  const isLinkNamed = data.some((key) => key.purpose === "link" && isNamed(key));
+  const isOver = (key: DataKeyRecord) =>
+    key.state === "retired" && isDroppable(key) && (key.purpose !== "link" || isLinkNamed);
+  const kept = data.filter((key) => !isNamed(key) && !isOver(key));
   const lacking = new Set(data.map(({ purpose }) => purpose));
   for (const { purpose, state } of kept) if (state === "active") lacking.delete(purpose);
   const promoted = kept.map((key): DataKeyRecord => {

@@ -1,4 +1,4 @@
-import { DPOP_PROOFS_OF_KEY, DPOP_PROOFS_REMEMBERED } from "../token-policy.ts";
+import { DPOP_PROOFS_REMEMBERED } from "../token-policy.ts";
 
 /** A good proof that a request has shown. */
 export interface ShownProof {
@@ -17,31 +17,37 @@ export interface ShownProof {
 export type SeenProof = (proof: ShownProof) => boolean | Promise<boolean>;
 
 /**
- * A memory of proofs in this process: at most 50,000, and of one key as many as two requests a second come to; the oldest
- * are forgotten first, so that whoever has one token of his own cannot push out what others have shown. Where a service
- * runs in several processes (every isolate of a Worker is one), a proof can be shown once to each; put a store that they
- * share in its place where that matters, such as a Durable Object. `now` in epoch milliseconds.
+ * A memory of proofs in this process: at most 50,000. When it is full the key that has most of them loses its oldest, so
+ * that whoever has a few tokens of his own cannot push out what others have shown. Where a service runs in several
+ * processes (every isolate of a Worker is one), a proof can be shown once to each; put a store that they share in its
+ * place where that matters, such as a Durable Object. `now` in epoch milliseconds.
  */
 export function proofMemory(now: () => number = Date.now): SeenProof {
+  // The key that was shown longest ago stands in front, and of each key the proof that was shown first.
   const keys = new Map<string, Map<string, number>>();
   let size = 0;
 
-  /** Takes out the oldest of one key, whose proofs stand in the order in which they were shown. */
-  function forget(proofs: Map<string, number>, isEnough: (expiresAt: number) => boolean): void {
-    for (const [jti, expiresAt] of proofs) {
-      if (isEnough(expiresAt)) return;
-      proofs.delete(jti);
-      size -= 1;
+  function forget(jkt: string, proofs: Map<string, number>, jti: string): void {
+    proofs.delete(jti);
+    size -= 1;
+    if (proofs.size === 0) keys.delete(jkt);
+  }
+
+  function forgetPast(): void {
+    for (const [jkt, proofs] of keys) {
+      for (const [jti, expiresAt] of proofs) {
+        // One that lives a little longer than those behind it keeps them for that long.
+        if (now() <= expiresAt) return;
+        forget(jkt, proofs, jti);
+      }
     }
   }
 
-  /** The key that was shown longest ago stands in front. */
   function makeRoom(): void {
-    for (const [jkt, proofs] of keys) {
-      forget(proofs, (expiresAt) => now() <= expiresAt && size <= DPOP_PROOFS_REMEMBERED);
-      if (proofs.size > 0) return;
-      keys.delete(jkt);
-    }
+    let [most] = keys;
+    for (const entry of keys) if (entry[1].size > (most?.[1].size ?? 0)) most = entry;
+    const [oldest] = most?.[1].keys() ?? [];
+    if (most && oldest !== undefined) forget(...most, oldest);
   }
 
   return ({ jkt, jti, expiresAt }) => {
@@ -51,8 +57,8 @@ export function proofMemory(now: () => number = Date.now): SeenProof {
     size += 1;
     keys.delete(jkt);
     keys.set(jkt, proofs);
-    forget(proofs, (until) => now() <= until && proofs.size <= DPOP_PROOFS_OF_KEY);
-    makeRoom();
+    forgetPast();
+    if (size > DPOP_PROOFS_REMEMBERED) makeRoom();
     return false;
   };
 }

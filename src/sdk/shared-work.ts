@@ -15,8 +15,9 @@ export interface Terms {
 /**
  * Work that many requests need and one of them does. On Workers it belongs to the request that began it: when that
  * client hangs up, the runtime drops the work and its timers, unless they are held. For where nobody holds them, nobody
- * depends on another for long: who has waited in vain does it himself, and the rest wait for him. Nothing here rejects:
- * whoever waited looks at what there is.
+ * depends on another for long: who has waited in vain does it himself, and the rest wait for him. That is no more than
+ * a crutch: clients that take over and hang up in turns can keep the others waiting until they give up. Nothing here
+ * rejects: whoever waited looks at what there is.
  */
 export class SharedWork {
   #work: () => Promise<void>;

@@ -38,8 +38,8 @@ export interface VerifierOptions {
   /** Needed for tokens that are bound to a key (RFC 9449); without it they are refused. */
   dpop?: PresentedProof;
   /**
-   * On Workers the `waitUntil` of the request: without it a client that hangs up takes along the fetch that others wait
-   * for, and they wait a second longer. `requireAuth` sees to it.
+   * On Workers, and there it is needed, the `waitUntil` of the request: without it a client that hangs up takes along the
+   * fetch that others wait for, and many who do so in turns keep the keys from everybody. `requireAuth` sees to it.
    */
   waitUntil?: Hold;
   /** Epoch milliseconds. Default: `Date.now`. */

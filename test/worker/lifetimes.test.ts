@@ -204,7 +204,8 @@ describe("a refresh token of the generation before", () => {
 });
 
 it("an access token ends with its session at the latest, since nobody would tell other services", async () => {
-  const { body } = await logIn(await newPerson());
+  const person = await newPerson();
+  const { body } = await logIn(person);
   pass(DAY - 10 * SECOND);
   let last = await refresh(body.refresh_token);
   for (let day = 1; day < 14; day += 1) {
@@ -214,6 +215,9 @@ it("an access token ends with its session at the latest, since nobody would tell
   expect(last.body).toMatchObject({ expires_in: 140, refresh_expires_in: 140 });
   const { iat, exp } = claimsOf(last.body.access_token) as Record<string, number>;
   expect(Number(exp) - Number(iat)).toBe(140);
+  const asked = { password: person.password };
+  const stepped = await call("/auth/step-up", asked, { bearer: last.body.access_token });
+  expect(stepped.body.expires_in).toBe(140);
 });
 
 describe("the periodic proof of the second factor", () => {

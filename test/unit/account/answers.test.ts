@@ -114,6 +114,7 @@ describe("a right answer of a session", () => {
     expect(answer(store, CODE)).toEqual({
       kind: "access",
       sessionId: "s1",
+      sessionEndsAt: NOW + 86_400_000,
       audience: "https://service.example.com",
       roles: [],
       factors: { pwd: AT, otp: AT + 1 },

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import {
   bindingRefusal,
+  type Possession,
   PROOFS_OF_KEY_MAX,
+  PROOFS_OF_SESSION_MAX,
   SIGN_IN_PROOFS_MAX,
+  type SpentProof,
   withSpent,
   withSpentAtSignIn,
 } from "../../../src/account/possession.ts";
@@ -25,8 +28,14 @@ describe("what is bound to a key", () => {
   });
 });
 
+const sessionWith = (spentProofs: SpentProof[] = [], jkt = "key") => ({ spentProofs, terms: { jkt } });
+
 describe.each([
-  ["of a session", withSpent],
+  [
+    "of a session",
+    (spent: SpentProof[], possession: Possession | undefined, now: number) =>
+      withSpent(sessionWith(spent), possession, now),
+  ],
   ["of a sign-in", withSpentAtSignIn],
 ])("a proof %s", (_, spend) => {
   it("is remembered until it would be refused anyway, and forgotten then", () => {
@@ -54,10 +63,18 @@ describe("many proofs", () => {
 
   it("of one key in a session: one more is refused and pushes none of them out, and other keys have their own", () => {
     const spent = full(PROOFS_OF_KEY_MAX);
-    expect(withSpent(spent, proof("a"), NOW)).toMatchObject({ refused: "too_many_proofs" });
-    expect(withSpent(spent, proof("p0"), NOW)).toEqual({ refused: "proof_replayed" });
-    expect(withSpent(spent, proof("a", NOW + 1, "other"), NOW)).toHaveLength(PROOFS_OF_KEY_MAX + 1);
-    expect(withSpent(spent, proof("a", NOW + 2), NOW + 1)).toHaveLength(1);
+    expect(withSpent(sessionWith(spent), proof("a"), NOW)).toMatchObject({ refused: "too_many_proofs" });
+    expect(withSpent(sessionWith(spent), proof("p0"), NOW)).toEqual({ refused: "proof_replayed" });
+    expect(withSpent(sessionWith(spent), proof("a", NOW + 1, "other"), NOW)).toHaveLength(PROOFS_OF_KEY_MAX + 1);
+    expect(withSpent(sessionWith(spent), proof("a", NOW + 2), NOW + 1)).toHaveLength(1);
+  });
+
+  it("of many keys of back ends do not keep the session's own key out", () => {
+    const spent = Array.from({ length: PROOFS_OF_SESSION_MAX }, (_, n) => spentProof(`p${n}`, NOW + 1, `key ${n}`));
+    const stranger = proof("a", NOW + 1, "another");
+    expect(withSpent(sessionWith(spent), stranger, NOW)).toMatchObject({ refused: "too_many_proofs" });
+    expect(withSpent(sessionWith(spent.slice(1)), stranger, NOW)).toHaveLength(PROOFS_OF_SESSION_MAX);
+    expect(withSpent(sessionWith(spent), proof("a"), NOW)).toHaveLength(PROOFS_OF_SESSION_MAX + 1);
   });
 
   it("of sign-ins keep nobody out: the oldest is forgotten", () => {
@@ -68,6 +85,6 @@ describe("many proofs", () => {
   });
 
   it("of one key are good once in all sessions of an account together", () => {
-    expect(withSpent([], proof("a"), NOW, [spentProof("a")])).toEqual({ refused: "proof_replayed" });
+    expect(withSpent(sessionWith(), proof("a"), NOW, [spentProof("a")])).toEqual({ refused: "proof_replayed" });
   });
 });

@@ -120,6 +120,7 @@ describe("a step-up by password", () => {
     expect(givePassword(store, RIGHT, NOW + 600_000)).toEqual({
       kind: "access",
       sessionId: "s1",
+      sessionEndsAt: NOW + 86_400_000,
       audience: "https://service.example.com",
       roles: [],
       factors: { pwd: AT + 600 },

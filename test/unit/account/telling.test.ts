@@ -16,12 +16,13 @@ const TRIES = TELLING_RETRY_WAITS_MS.length + 1;
 const LONGEST_MS = TRIES * TELLING_TIMEOUT_MS + TELLING_RETRY_WAITS_MS.reduce((sum, wait) => sum + wait, 0);
 
 /** An account one of whose sessions has ended, and a directory that does this with what it is told. */
-function accountWith(add: (ended: EndedSession[]) => Promise<void>) {
+function accountWith(add: (ended: EndedSession[]) => Promise<void>, alarm = () => Promise.resolve()) {
   const store = storeWith({ sessions: [session()] });
   store.deleteSession("s1", store.guard());
   const reminders: number[] = [];
   const remind = async () => {
     reminders.push(Date.now() - NOW);
+    await alarm();
   };
   return { store, reminders, teller: new Teller(store, { add }, remind) };
 }
@@ -42,6 +43,19 @@ describe("a directory that does not answer", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(reminders).toEqual([0]);
     await vi.advanceTimersByTimeAsync(LONGEST_MS);
+  });
+
+  it("is told again although nobody could be asked to remind the account", async () => {
+    const { teller, store } = accountWith(
+      () => Promise.reject(new Error("away")),
+      () => Promise.reject(new Error("no alarm")),
+    );
+    for (let calls = 0; calls < 2; calls += 1) {
+      const told = teller.tell();
+      await vi.advanceTimersByTimeAsync(LONGEST_MS);
+      expect(await told).toBe(false);
+    }
+    expect(store.owed()).toHaveLength(1);
   });
 
   it("is told again by the next call, and once it has heard nothing is left", async () => {

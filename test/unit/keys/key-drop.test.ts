@@ -76,11 +76,20 @@ describe("an emergency drop", () => {
     const after = await drop(kidIn(record, "active"));
     const left = after.data.filter(({ state }) => state === "retired").map(nameOf);
     expect(record.data.filter(({ state }) => state === "retired").length).toBeGreaterThan(0);
-    expect(left).toEqual([]);
+    expect(left).toEqual(["link.1"]);
     const lasting = await asked(record, { purpose: "pepper", by: "rotation" }, AT, PERIOD);
     if (typeof lasting === "string") throw new Error(lasting);
     const kept = await drop(kidIn(lasting, "active"), lasting);
-    expect(kept.data.filter(({ state }) => state === "retired").map(nameOf)).toEqual(["pepper.1"]);
+    expect(kept.data.filter(({ state }) => state === "retired").map(nameOf)).toEqual(["link.1", "pepper.1"]);
+  });
+
+  it("keeps retired link keys, whose links take back what a thief has begun, unless a link key is named", async () => {
+    const retired = (ring: KeyRingRecord) =>
+      ring.data.filter(({ purpose, state }) => purpose === "link" && state === "retired").map(nameOf);
+    expect(retired(record)).toEqual(["link.1"]);
+    expect(retired(await drop(kidIn(record, "active")))).toEqual(["link.1"]);
+    expect(retired(await drop("refresh.2"))).toEqual(["link.1"]);
+    for (const key of ["link.2", "link.3", "all"]) expect(retired(await drop(key))).toEqual([]);
   });
 
   it("of all takes every key that can be dropped, the next ones too, and no other", async () => {
