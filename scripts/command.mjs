@@ -23,7 +23,8 @@ export function operatorName(given) {
 /** Options and operands as they were typed. What `isOperand` knows is one although it begins like an option. */
 export function readArguments(options, usage, isOperand = () => false) {
   const words = process.argv.slice(2);
-  const args = [...words.filter((word) => !isOperand(word)), "--", ...words.filter(isOperand)];
+  const operands = words.filter(isOperand);
+  const args = operands.length === 0 ? words : [...words.filter((word) => !isOperand(word)), "--", ...operands];
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {

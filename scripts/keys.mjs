@@ -72,8 +72,11 @@ function sayRotation({ kind, key, at }) {
 }
 
 function sayDrop({ key, at, signing_key: signing }) {
-  console.log(`${key} is dropped since ${moment(at)} UTC, and ${signing} signs. Everybody is signed out.`);
-  console.log("Within five minutes no isolate takes it any more; other services when they fetch the keys again.");
+  const what = key === "all" ? "Every key that can be dropped" : key;
+  console.log(`${what} is dropped since ${moment(at)} UTC, and ${signing} signs. Everybody is signed out.`);
+  console.log(
+    "Within five minutes no isolate takes it any more, and within five more no service that keeps to max-age.",
+  );
 }
 
 function sayRewrap({ version }) {

@@ -16,7 +16,7 @@ import { type AssertionTerms, assertionTerms, type ChallengeAttempt, reserveAnsw
 import type { BrowserClaim } from "./browsers.ts";
 import type { SignInTerms } from "./challenges.ts";
 import type { Verdict } from "./changes.ts";
-import type { Bearer } from "./enrolment-owners.ts";
+import { type Bearer, ownerOf } from "./enrolment-owners.ts";
 import { type GivenAnswer, gatherEvidence } from "./evidence.ts";
 import {
   forgetBrowser,
@@ -138,8 +138,10 @@ export class AccountObject extends AccountLife {
   }
 
   /** The same for a request of whoever holds an enrolment token. */
-  spendEnrolmentProof(possession: Possession): { kind: "spent" } | Refusal {
+  spendEnrolmentProof(enrolmentId: string, possession: Possession): { kind: "spent" } | Refusal {
     const guard = this.store.guard();
+    const owner = ownerOf(this.store, guard, { kind: "enrolment", enrolmentId, possession }, Date.now());
+    if (isRefusal(owner)) return owner;
     const spentProofs = withSpentAtSignIn(guard.spentProofs, possession, Date.now());
     if (isRefusal(spentProofs)) return spentProofs;
     this.store.saveGuard({ ...guard, spentProofs });

@@ -33,6 +33,10 @@ let lastRead: EndedSessionList | undefined;
 /** Raised by whatever is told from here: a read that began before it may lack that. */
 let told = 0;
 
+function remembered(now: number): EndedSessionList | undefined {
+  return lastRead && Math.abs(now - lastRead.asOf) < ENDED_SESSIONS_REMEMBERED_MS ? lastRead : undefined;
+}
+
 /** The ended sessions of one database. */
 export function endedSessionsOf(db: D1Database): EndedSessions {
   return {
@@ -47,11 +51,13 @@ export function endedSessionsOf(db: D1Database): EndedSessions {
       }
     },
     async list(now) {
-      if (lastRead && Math.abs(now - lastRead.asOf) < ENDED_SESSIONS_REMEMBERED_MS) return lastRead;
+      const known = remembered(now);
+      if (known) return known;
       const before = told;
       const list = await read(db, now);
-      if (told === before) lastRead = list;
-      return list;
+      // Whoever has asked at the same moment may have been quicker: one list is signed once.
+      if (told === before) lastRead = remembered(now) ?? list;
+      return told === before && lastRead ? lastRead : list;
     },
     async forget(until, limit) {
       const remove =

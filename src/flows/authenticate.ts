@@ -59,7 +59,7 @@ export async function authenticateEnroller(
   const { accountId, enrolmentId } = enrolment;
   const possession = await readPossession(service, ring, visit);
   if (possession && "refused" in possession) return onBearerRoute(possession);
-  const spent = possession && (await service.account(accountId).spendEnrolmentProof(possession));
+  const spent = possession && (await service.account(accountId).spendEnrolmentProof(enrolmentId, possession));
   if (spent && "refused" in spent) return onBearerRoute(spent);
   return { accountId, bearer: { kind: "enrolment", enrolmentId, possession } };
 }

@@ -93,7 +93,8 @@ export async function issueTokens(
 
 /** No token outlives the end that its session has been given: other services would not hear of that end. */
 function accessTokenSeconds(usual: number, grant: SessionGrant | AccessGrant, now: number): number {
-  const end = grant.kind === "access" ? grant.sessionEndsAt : grant.refreshExpiresAt;
+  // Objects of the version before, which a deployment leaves running for a while, do not say it.
+  const end = grant.kind === "access" ? (grant.sessionEndsAt ?? Number.POSITIVE_INFINITY) : grant.refreshExpiresAt;
   return Math.max(1, Math.min(usual, Math.floor((end - now) / 1000)));
 }
 

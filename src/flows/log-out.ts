@@ -1,5 +1,5 @@
 import type { Service, Visit } from "../service.ts";
-import { readRefreshToken } from "../tokens/refresh-token.ts";
+import { readEndedToken } from "../tokens/refresh-token.ts";
 import { authenticate, type PresentedToken } from "./authenticate.ts";
 
 /** Whatever a client holds of its session; an access token may be the only thing left. */
@@ -12,9 +12,8 @@ export interface Credentials {
 export async function logOut(service: Service, visit: Visit, credentials: Credentials): Promise<void> {
   const ring = await service.keyRing(visit.now);
   const { refreshToken, accessToken } = credentials;
-  const refresh = refreshToken === undefined ? undefined : await readRefreshToken(ring, refreshToken);
-  if (typeof refresh === "object")
-    await service.account(refresh.accountId).endByRefreshToken(refresh.sessionId, refresh.secret);
+  const refresh = refreshToken === undefined ? undefined : await readEndedToken(ring, refreshToken);
+  if (refresh) await service.account(refresh.accountId).endByRefreshToken(refresh.sessionId, refresh.secret);
   if (accessToken === undefined) return;
   const bearer = await authenticate(service, visit, accessToken);
   if (!("refused" in bearer)) await service.account(bearer.accountId).endByAccessToken(bearer.sessionId);

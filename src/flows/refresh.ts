@@ -15,8 +15,8 @@ export async function refresh(
 ): Promise<Issued | Refusal> {
   const ring = await service.keyRing(visit.now);
   const parts = await readRefreshToken(ring, refreshToken);
-  if (parts === "of_a_later_epoch") return { refused: "keys_behind" };
   if (!parts) return { refused: "refresh_token_forged" };
+  if ("laterEpoch" in parts) return { refused: "keys_behind" };
   const possession = await readPossession(service, ring, visit);
   if (possession && "refused" in possession) return possession;
   const { accountId, sessionId, generation, secret } = parts;

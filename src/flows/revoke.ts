@@ -1,7 +1,7 @@
 import type { Client } from "../audiences.ts";
 import type { Service, Visit } from "../service.ts";
 import { verifyIssuedToken } from "../tokens/access-token.ts";
-import { readRefreshToken } from "../tokens/refresh-token.ts";
+import { readEndedToken } from "../tokens/refresh-token.ts";
 
 /**
  * Ends the session of a token everywhere (RFC 7009 §2.1): of a refresh token, or of an access token that is for the
@@ -9,9 +9,8 @@ import { readRefreshToken } from "../tokens/refresh-token.ts";
  */
 export async function revoke(service: Service, { now }: Visit, client: Client, token: string): Promise<void> {
   const ring = await service.keyRing(now);
-  const refresh = await readRefreshToken(ring, token);
-  if (typeof refresh === "object")
-    return service.account(refresh.accountId).endByRefreshToken(refresh.sessionId, refresh.secret);
+  const refresh = await readEndedToken(ring, token);
+  if (refresh) return service.account(refresh.accountId).endByRefreshToken(refresh.sessionId, refresh.secret);
   const claims = await verifyIssuedToken(ring, service.config.issuer, token, now, client.audience);
   if (claims) await service.account(claims.sub).endByAccessToken(claims.sid);
 }

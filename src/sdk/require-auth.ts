@@ -65,7 +65,7 @@ const PROOF_DEFECTS: TokenDefect[] = ["proof_missing", "invalid_proof", "replaye
  * of ended sessions cannot be had. Throws a `TypeError`, when the middleware is built, for options out of bounds.
  *
  * @example
- * const app = new Hono();
+ * const app = new Hono<AuthEnv>();
  * app.use("/orders/*", requireAuth({ issuer: "https://auth.example.com", audience: "orders", acr: "aal2" }));
  * app.get("/orders/mine", (c) => c.json({ owner: c.get("auth").sub }));
  */
@@ -78,7 +78,7 @@ export function requireAuth(options: RequireAuthOptions): MiddlewareHandler<Auth
     const { scheme, token } = presented;
     if (token === "") return refusal(c, 401, challenge(scheme, "invalid_token"));
     const proof = { proof: c.req.header("DPoP"), method: c.req.method, url: urlOf(c, options.origin) };
-    const dpop = { ...proof, seenProof: onceFor(c.req.raw, seenProof) };
+    const dpop = { ...proof, seenProof: onceFor(c, seenProof) };
     try {
       const held = { waitUntil: options.waitUntil ?? holdOf(c) };
       const proven = scheme === "DPoP" ? { dpop } : {};
@@ -107,14 +107,14 @@ function holdOf(c: Context): Hold {
 }
 
 /** Memories that the proof of a request has been counted in. */
-const counted = new WeakMap<Request, Set<SeenProof>>();
+const counted = new WeakMap<Context, Set<SeenProof>>();
 
 /** A memory that counts the proof of one request once, however many middlewares of one application share it. */
-function onceFor(request: Request, seenProof: SeenProof): SeenProof {
+function onceFor(c: Context, seenProof: SeenProof): SeenProof {
   return async (proof) => {
-    const memories = counted.get(request) ?? new Set();
+    const memories = counted.get(c) ?? new Set();
     if (memories.has(seenProof)) return false;
-    counted.set(request, memories.add(seenProof));
+    counted.set(c, memories.add(seenProof));
     return seenProof(proof);
   };
 }

@@ -33,13 +33,13 @@ export async function makeRefreshToken(ring: KeyRing, parts: RefreshTokenParts):
 
 /**
  * Reads a refresh token that this service made in the current epoch; `undefined` for anything else, so that a forged
- * one wakes no object. Whether its generation is the current one is the account object's to say. `of_a_later_epoch`:
- * it is ours, and this copy of the ring has not heard of the last emergency drop yet.
+ * one wakes no object. Whether its generation is the current one is the account object's to say. `laterEpoch`: it is
+ * ours, and this copy of the ring has not heard of the last emergency drop yet; such a token opens nothing here.
  */
 export async function readRefreshToken(
   ring: KeyRing,
   token: string,
-): Promise<RefreshTokenParts | "of_a_later_epoch" | undefined> {
+): Promise<RefreshTokenParts | { laterEpoch: RefreshTokenParts } | undefined> {
   if (!token.startsWith(PREFIX)) return undefined;
   const bytes = await readAuthenticatedBytes(token.slice(PREFIX.length), OFFSET.mac, (claimed) =>
     claimed[0] === VERSION ? ring.byId("refresh")(claimed[OFFSET.keyId] ?? 0) : undefined,
@@ -47,11 +47,18 @@ export async function readRefreshToken(
   if (!bytes) return undefined;
   const view = new DataView(bytes.buffer);
   const epoch = view.getUint32(OFFSET.epoch);
-  if (epoch !== ring.epoch) return epoch > ring.epoch ? "of_a_later_epoch" : undefined;
-  return {
+  if (epoch < ring.epoch) return undefined;
+  const parts = {
     accountId: uuidOfBytes(bytes.subarray(OFFSET.account, OFFSET.session)),
     sessionId: uuidOfBytes(bytes.subarray(OFFSET.session, OFFSET.generation)),
     generation: view.getUint32(OFFSET.generation),
     secret: bytes.slice(OFFSET.secret),
   };
+  return epoch > ring.epoch ? { laterEpoch: parts } : parts;
+}
+
+/** The session that a refresh token names, where it is to be ended: of a later epoch, too. */
+export async function readEndedToken(ring: KeyRing, token: string): Promise<RefreshTokenParts | undefined> {
+  const read = await readRefreshToken(ring, token);
+  return read && "laterEpoch" in read ? read.laterEpoch : read;
 }

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { SIGN_INS_TOLD } from "../../src/policy.ts";
 import {
   type Answer,
   addAuthenticator,
@@ -186,6 +187,11 @@ describe("a password that is right", () => {
     await logIn(somebody);
     const told = await mailsBy(somebody, () => logIn(somebody, "payments"));
     expect(told).toHaveLength(1);
+    // And he who goes on trying floods nobody.
+    const flood = await mailsBy(somebody, async () => {
+      for (let tries = 0; tries < 6; tries += 1) await logIn(somebody, "payments");
+    });
+    expect(flood.length).toBeLessThanOrEqual(SIGN_INS_TOLD - 1);
   });
 });
 

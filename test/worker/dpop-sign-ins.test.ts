@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
-import { call, codeOf, newPerson, type Person } from "../support/in-worker.ts";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { call, codeOf, newGuardedPerson, newPerson, type Person } from "../support/in-worker.ts";
 import { Browser } from "./support/browser.ts";
 import { callBound, newProofKey, type ProofKey } from "./support/dpop.ts";
 import { newPasskeyPerson, signInOptions } from "./support/passkeys.ts";
@@ -17,6 +17,21 @@ beforeAll(async () => {
 });
 
 const refresh = (token: string) => callBound(key, "/auth/refresh", { refresh_token: token });
+
+it("a proof is used up by a refresh that asks for the factor again", async () => {
+  const bindings = { ...env, FACTOR_MAX_AGE: "60" };
+  const somebody = await newGuardedPerson();
+  const { body } = await callBound(key, "/auth/login", credentials(somebody));
+  const given = { challenge_token: body.challenge_token, method: "totp", code: somebody.code(0) };
+  const { body: opened } = await callBound(key, "/auth/2fa/verify", given);
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 62_000 });
+  const headers = { DPoP: await key.proof("POST", "/auth/refresh") };
+  const asked = { refresh_token: opened.refresh_token };
+  const again = await call("/auth/refresh", asked, { headers, bindings });
+  expect(again.body.status).toBe("challenge");
+  expect(await call("/auth/refresh", asked, { headers, bindings })).toMatchObject(WRONG);
+  vi.useRealTimers();
+});
 
 describe("an enrolment that a key has begun", () => {
   const bindings = { ...env, SECOND_FACTOR: "required" };

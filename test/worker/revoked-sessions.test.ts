@@ -120,6 +120,22 @@ describe("the list of ended sessions", () => {
     await expect(Promise.race([dropped, scheduler.wait(1)])).resolves.toBeUndefined();
   });
 
+  it("does not remember a read that began before a session ended here", async () => {
+    pass(25 * SECOND);
+    let go = () => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const all = () => held.then(() => ({ results: [] }));
+    const slow = { prepare: () => ({ bind: () => ({ all }) }) } as unknown as D1Database;
+    const slowRead = endedSessionsOf(slow).list(Date.now());
+    const { token, sid } = await signedIn();
+    await logOut(token);
+    go();
+    await slowRead;
+    expect(await feedSids()).toContain(sid);
+  });
+
   it("is as old as what was read, however late it is signed", async () => {
     pass(15 * SECOND - (Date.now() % SECOND) + 900);
     const [first] = [await feedClaims(await readFeed()), pass(200)];

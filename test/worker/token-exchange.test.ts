@@ -239,6 +239,16 @@ describe("with a proof of possession", () => {
     expect(claimsIn(answer).cnf).toEqual({ jkt: service.jkt });
   });
 
+  it("a proof is good for one of a person's sessions, not for each of them", async () => {
+    const [service, { person, ...first }] = [await newProofKey(), await signedIn()];
+    const { body } = await logIn(person, { bindings });
+    const { proof, answer } = await proven(await tokenFor({ person, ...first }), service);
+    expect(answer).toMatchObject(GRANTED);
+    const other = await tokenFor({ person, sessionId: String(body.session_id) });
+    const again = await exchange(other, "billing", { headers: { DPoP: proof } });
+    expect(again).toMatchObject({ status: 400, body: { error: "invalid_dpop_proof" } });
+  });
+
   it("each proof is good once, and only with a nonce of ours, for this address", async () => {
     const [service, token] = [await newProofKey(), await tokenFor(await signedIn())];
     const { proof, answer } = await proven(token, service);

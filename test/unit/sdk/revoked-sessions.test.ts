@@ -43,6 +43,27 @@ describe("the list of ended sessions", () => {
     expect(await revoked.isRevoked(ALIVE)).toBe(false);
   });
 
+  it("is asked for again before it ends, though the clocks differ and the poll is a long one", async () => {
+    // Ten seconds in a cache, and a clock that is a minute ahead: fifty seconds are left of it.
+    const [issuer, revoked] = watching(listing({}, -70), { pollSeconds: 60 });
+    expect(await revoked.isRevoked(ALIVE)).toBe(false);
+    issuer.pass(45);
+    issuer.answer = listing({}, -25);
+    expect(await revoked.isRevoked(ALIVE)).toBe(false);
+    expect(issuer.asked).toHaveLength(2);
+    issuer.pass(10);
+    expect(await revoked.isRevoked(ALIVE)).toBe(false);
+  });
+
+  it("is fetched past the request that asked, where that can be", async () => {
+    const held: Promise<unknown>[] = [];
+    const [, revoked] = watching(listing());
+    await revoked.isRevoked(ALIVE, (work) => held.push(work));
+    expect(held).toHaveLength(1);
+    await revoked.isRevoked(ALIVE, (work) => held.push(work));
+    expect(held).toHaveLength(1);
+  });
+
   it("is asked for once by all who wait for it", async () => {
     const [issuer, revoked] = watching(listing());
     const told = await Promise.all(Array.from({ length: 50 }, (_, n) => revoked.isRevoked(n % 2 ? ENDED : ALIVE)));

@@ -100,6 +100,22 @@ describe("verifyAccessToken", () => {
     expect(issuer.asked.map(({ url }) => url)).toEqual([issuer.address]);
   });
 
+  it("has what it fetches held past the request: keys and list", async () => {
+    const held: Promise<unknown>[] = [];
+    const hold = (work: Promise<unknown>) => held.push(work);
+    const asked: unknown[] = [];
+    const keyFor = async (_: string, given?: unknown) => {
+      asked.push(given);
+      return trusted.publicKey;
+    };
+    const isRevoked = async (_: unknown, given?: unknown) => {
+      asked.push(given);
+      return false;
+    };
+    await refusal(await signed(), { keys: { keyFor }, revokedSessions: { isRevoked }, waitUntil: hold });
+    expect(asked).toEqual([hold, hold]);
+  });
+
   it.each<[string, Partial<Record<keyof VerifierOptions, unknown>>]>([
     ["no issuer", { issuer: undefined }],
     ["an issuer that is no address", { issuer: "auth" }],
