@@ -46,7 +46,12 @@ if (status === 0) {
   nameOutputs();
   writeFileSync(join(target, "package.json"), `${JSON.stringify(manifest(), undefined, 2)}\n`);
   copyFileSync(join(root, "LICENSE"), join(target, "LICENSE"));
-  copyFileSync(join(root, "docs/verifying.md"), join(target, "README.md"));
+  // What its links point to is not in the package.
+  const readme = readFileSync(join(root, "docs/verifying.md"), "utf8").replaceAll(
+    /\[([^\]]+)\]\((?!https:)[^)]+\)/g,
+    "$1",
+  );
+  writeFileSync(join(target, "README.md"), readme);
   console.log("built: dist/sdk");
 }
 process.exitCode = status ?? 1;

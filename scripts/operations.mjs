@@ -56,14 +56,25 @@ async function localService({ state, url, needsRunning }) {
   return { url: instance.url, end: () => instance.stop() };
 }
 
+/** A local database is one file, which the running service writes as well: it is free a moment later. */
+const BUSY = /SQLITE_BUSY|database is locked/;
+const BUSY_PAUSES_MS = [200, 400, 800, 1_600];
+
+/** What wrangler prints for a statement. One that found the file locked has done nothing, and is tried again. */
+async function printedFor(where, sql, pauses = BUSY_PAUSES_MS) {
+  try {
+    return await runWrangler("d1", "execute", "DB", ...where, "--json", "--command", sql);
+  } catch (error) {
+    const [pause, ...later] = pauses;
+    if (pause === undefined || !BUSY.test(error.message)) throw new Stop(whatWranglerSays(error.message));
+    await sleep(pause);
+    return printedFor(where, sql, later);
+  }
+}
+
 /** The rows of each statement. */
 async function execute(where, sql) {
-  let printed;
-  try {
-    printed = await runWrangler("d1", "execute", "DB", ...where, "--json", "--command", sql);
-  } catch (error) {
-    throw new Stop(whatWranglerSays(error.message));
-  }
+  const printed = await printedFor(where, sql);
   return JSON.parse(printed.slice(printed.indexOf("["))).map(({ results }) => results);
 }
 
