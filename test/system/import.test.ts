@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Instance, startInstance } from "../../scripts/instance.mjs";
 import { Authenticator } from "../support/authenticator.ts";
 import { answerChallenge, logIn, newPerson, talkTo, text } from "../support/client.ts";
+import { sharedInstance } from "../support/shared-instance.ts";
 
 const PASSWORD = "quiet ducks on a pond";
 /** Made by pyca/bcrypt, at the least that bcrypt can cost. */
@@ -22,6 +23,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  talkTo(sharedInstance());
   await instance.stop();
   rmSync(folder, { recursive: true, force: true });
 });
