@@ -4,7 +4,10 @@
 export const JSON_MAX_DEPTH = 8;
 export const JSON_MAX_MEMBERS = 64;
 
-const CODE = { quote: 34, openBracket: 91, backslash: 92, closeBracket: 93, openBrace: 123, closeBrace: 125 } as const;
+const CODE = {
+  ...{ tab: 9, lineFeed: 10, return: 13, space: 32, quote: 34, colon: 58 },
+  ...{ openBracket: 91, backslash: 92, closeBracket: 93, openBrace: 123, closeBrace: 125 },
+} as const;
 
 /** What a scan found wrong with a JSON text before it was parsed. */
 export type JsonDefect = "duplicate_member" | "too_deep" | "too_many_members" | "not_json";
@@ -40,7 +43,8 @@ function scan(text: string, maxMembers: number): JsonDefect | undefined {
       open.pop();
     } else if (code === CODE.quote) {
       const end = endOfString(text, at);
-      if (end === undefined) return "not_json";
+      // Two strings with nothing between them are no JSON, and a megabyte of them would be work.
+      if (end === undefined || text.charCodeAt(end) === CODE.quote) return "not_json";
       if (isFollowedByColon(text, end)) {
         const name = nameOf(text.slice(at, end));
         const names = open.at(-1);
@@ -70,8 +74,12 @@ function endOfString(text: string, start: number): number | undefined {
 
 function isFollowedByColon(text: string, end: number): boolean {
   let at = end;
-  while (text[at] === " " || text[at] === "\t" || text[at] === "\r" || text[at] === "\n") at += 1;
-  return text[at] === ":";
+  let code = text.charCodeAt(at);
+  while (code === CODE.space || code === CODE.tab || code === CODE.return || code === CODE.lineFeed) {
+    at += 1;
+    code = text.charCodeAt(at);
+  }
+  return code === CODE.colon;
 }
 
 /** The name as the parser will see it: two spellings of one name are one name. */
