@@ -29,6 +29,7 @@ const inWorkerd = async (name: string, files: { include: string[]; exclude?: str
           ISSUER: "http://localhost",
           ROOT_SECRET: process.env.ROOT_SECRET ?? "",
           TEST_MIGRATIONS: await readD1Migrations("./migrations"),
+          TEST_EVENTS_MIGRATIONS: await readD1Migrations("./migrations/events"),
         },
       },
     }),

@@ -21,12 +21,15 @@ const STAMP = join(STATE, "migrations.sha256");
 
 const TEMPLATES = join(hidden, "templates");
 
-/** Changes with every migration, and with the binding that says where they go. */
+/** The databases, by their bindings. */
+const DATABASES = ["DB", "EVENTS"];
+
+/** Changes with every migration, and with the bindings that say where they go. */
 function fingerprint() {
   const folder = join(root, "migrations");
-  const files = readdirSync(folder).sort();
+  const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith(".sql"));
   const hash = createHash("sha256").update(readFileSync(join(root, "wrangler.toml")));
-  for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
+  for (const file of files.sort()) hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
   return hash.digest("hex");
 }
 
@@ -34,8 +37,11 @@ function readOrNothing(file) {
   return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
-function applyMigrations(state) {
-  return runWrangler("d1", "migrations", "apply", "DB", "--local", "--persist-to", state);
+async function applyMigrations(state) {
+  // One after another: they share the state.
+  for (const database of DATABASES) {
+    await runWrangler("d1", "migrations", "apply", database, "--local", "--persist-to", state);
+  }
 }
 
 /** Puts a finished folder where it belongs, unless another process was first with the same. */

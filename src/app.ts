@@ -20,7 +20,8 @@ import { registration } from "./http/routes/registration.ts";
 import { secondFactor } from "./http/routes/second-factor.ts";
 import { signIn } from "./http/routes/sign-in.ts";
 import { logLine } from "./log.ts";
-import { openService, visitOf } from "./service.ts";
+import { openService } from "./service.ts";
+import { visitOf } from "./visit.ts";
 
 /** The HTTP application: what every request passes, in this order, and where each route lives. */
 export const app = new Hono<Api>();
@@ -37,7 +38,7 @@ const openedService = createMiddleware<Api>(async (c, next) => {
     return refuse(c, { refused: "misconfigured" });
   }
   c.set("service", service);
-  c.set("visit", visitOf(c.req.raw, browserCookies(c), Date.now()));
+  c.set("visit", visitOf(c.req.raw, browserCookies(c), c.get("requestId"), Date.now()));
   const answered = next();
   // Held past a client that hangs up: what has begun to change is finished, and its owner hears of it.
   service.waitUntil(Promise.allSettled([answered]));

@@ -7,8 +7,8 @@ import { type Operations, operationsOf } from "./directory/operations.ts";
 import { type PasskeyOwners, passkeyOwnersOf } from "./directory/passkey-owners.ts";
 import { type UserChanges, userChangesOf } from "./directory/user-changes.ts";
 import { type Users, usersOf } from "./directory/users.ts";
+import { type EventStore, eventStoreOf } from "./events/event-store.ts";
 import type { GateObject } from "./gate/gate-object.ts";
-import { type ClientNetwork, clientNetwork } from "./gate/network.ts";
 import { type KeyCommands, keyCommandsOf } from "./keys/key-commands.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { type KeyRingStore, keyRingOfIsolate } from "./keys/key-ring-store.ts";
@@ -20,6 +20,9 @@ import { bindingTransport, httpTransport } from "./mail/transports.ts";
 import { type HashPlace, HashPlaces } from "./passwords/hash-places.ts";
 import { isBreached } from "./passwords/range-api.ts";
 import { MAIL_RETRY_WAITS_MS } from "./policy.ts";
+import type { Visit } from "./visit.ts";
+
+export type { BrowserCookies, Visit } from "./visit.ts";
 
 /** What a flow can reach. Made anew for each request, from what the isolate has parsed once. */
 export interface Service {
@@ -34,6 +37,7 @@ export interface Service {
   importedUsers: ImportedUsers;
   operations: Operations;
   endedSessions: EndedSessions;
+  events: EventStore;
   account(accountId: string): DurableObjectStub<AccountObject>;
   gate(shard: string): DurableObjectStub<GateObject>;
   /** A place in this isolate's queue of password hashes; to be asked for before anything is waited for. */
@@ -47,54 +51,9 @@ export interface Service {
   /** Keeps work alive past the response, and past a client that hangs up. */
   waitUntil(work: Promise<unknown>): void;
   /** Asks a store whether it answers. */
-  probes: Record<"database" | "key_value" | "objects", () => Promise<unknown>>;
+  probes: Record<"database" | "events" | "key_value" | "objects", () => Promise<unknown>>;
   /** The development mailbox, where it exists. */
   readMailbox?: (to: string) => Promise<DeliveredMessage[]>;
-}
-
-/** Who asks, and when. */
-export interface Visit {
-  /** Epoch milliseconds. */
-  now: number;
-  network: ClientNetwork;
-  /** Country, region and city, where the platform says so. A guess from the address, for mails alone. */
-  place?: string;
-  userAgent: string;
-  browser: BrowserCookies;
-  /** A proof of possession (RFC 9449), as it came, and the request it has to be about. */
-  dpop?: { proof: string; method: string; path: string };
-}
-
-/** What a browser brings along by itself. */
-export interface BrowserCookies {
-  /** Whether a browser asks at all, rather than a program that keeps no cookies. */
-  isBrowser: boolean;
-  /** Value of the cookie of recognised browsers. */
-  recognised: string | undefined;
-  /** Value of the cookie of trusted browsers. */
-  trusted: string | undefined;
-}
-
-/**
- * Who asks, from a request. The address is the platform's `CF-Connecting-IP`; what X-Forwarded-For and its kin claim is
- * never read.
- */
-export function visitOf({ headers, cf, method, url }: Request, browser: BrowserCookies, now: number): Visit {
-  const network = clientNetwork(headers.get("CF-Connecting-IP") ?? undefined);
-  const place = placeOf(cf ?? {});
-  const proof = headers.get("DPoP") ?? undefined;
-  return {
-    now,
-    network,
-    userAgent: headers.get("User-Agent") ?? "",
-    browser,
-    ...(place === "" ? {} : { place }),
-    ...(proof === undefined ? {} : { dpop: { proof, method, path: new URL(url).pathname } }),
-  };
-}
-
-function placeOf({ city, region, country }: Partial<Record<string, unknown>>): string {
-  return [...new Set([city, region, country])].filter((name) => typeof name === "string" && name !== "").join(", ");
 }
 
 /** Where a request came from, as far as the platform says: chooses where a new account object is made. */
@@ -137,6 +96,7 @@ export function openService(
     importedUsers: importedUsersOf(env.DB),
     operations: operationsOf(env.DB),
     endedSessions: endedSessionsOf(env.DB),
+    events: eventStoreOf(env.EVENTS),
     account,
     gate,
     takeHashPlace: ({ network, now }) => hashPlaces.take(network.source, now),
@@ -145,6 +105,7 @@ export function openService(
     send: (message) => deliver(transportOf(env, config), message),
     waitUntil,
     probes: {
+      events: () => env.EVENTS.prepare("SELECT 1").first(),
       database: () => env.DB.prepare("SELECT 1").first(),
       key_value: () => env.KV.get("readiness"),
       objects: () => gate("0").ping(),

@@ -1,5 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { endedSessionsOf } from "../directory/ended-sessions.ts";
+import { NOTABLE_EVENT_DELAY_MS, ROUTINE_EVENT_DELAY_MS } from "../event-policy.ts";
+import { eventStoreOf } from "../events/event-store.ts";
+import { Shipper } from "../events/outbox.ts";
+import { isRoutine } from "../events/security-event.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { keyRingOfIsolate } from "../keys/key-ring-store.ts";
 import { parseRootSecrets } from "../keys/root-secret.ts";
@@ -13,14 +17,27 @@ export abstract class AccountBase extends DurableObject<Env> {
   protected readonly store = new AccountStore(this.ctx.storage.sql, {
     now: () => Date.now(),
     owes: () => this.ctx.waitUntil(this.endsAreListed()),
+    recorded: (event) => this.#wakeIn(isRoutine(event) ? ROUTINE_EVENT_DELAY_MS : NOTABLE_EVENT_DELAY_MS),
   });
-  readonly #teller = new Teller(this.store, endedSessionsOf(this.env.DB), () =>
-    this.ctx.storage.setAlarm(Date.now() + TELLING_AGAIN_MS),
-  );
+  readonly #teller = new Teller(this.store, endedSessionsOf(this.env.DB), async () => this.#wakeIn(TELLING_AGAIN_MS));
+  readonly #shipper = new Shipper(() => this.store.shipment(), eventStoreOf(this.env.EVENTS));
+  /** When this object is called again, as far as it has asked for that itself; epoch milliseconds. */
+  #wakesAt = Number.POSITIVE_INFINITY;
 
-  /** What the directory could not be told, told again. */
+  /** Ships what was recorded, and tells the directory what it could not be told. */
   override async alarm(): Promise<void> {
-    await this.endsAreListed();
+    this.#wakesAt = Number.POSITIVE_INFINITY;
+    const [later] = await Promise.all([this.#shipper.ship(), this.endsAreListed()]);
+    if (later) this.#wakeIn(later.retryAfterMs);
+  }
+
+  /** Has this object called again after `ms`, or before: there is one alarm, and the earliest wish counts. */
+  #wakeIn(ms: number): void {
+    const at = Date.now() + ms;
+    if (this.#wakesAt <= at) return;
+    this.#wakesAt = at;
+    // In the turn of the write that it belongs to, and in its transaction: nothing is waited for.
+    this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
   }
 
   /**

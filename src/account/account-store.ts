@@ -1,4 +1,7 @@
 import type { EndedSession } from "../directory/ended-sessions.ts";
+import { EVENTS_IN_GUARD } from "../event-policy.ts";
+import { OutboxRows, type Shipment } from "../events/outbox.ts";
+import type { SecurityEvent } from "../events/security-event.ts";
 import { REVOKED_SESSION_LISTED_MS } from "../token-policy.ts";
 import type { Browser } from "./browsers.ts";
 import type { Pots } from "./budgets.ts";
@@ -72,10 +75,12 @@ export interface StoreOwner {
   now(): number;
   /** Ended sessions may wait to be told to the directory. */
   owes(): void;
+  /** Something has been recorded that has to be shipped. Called in the turn in which it is written. */
+  recorded(event: SecurityEvent): void;
 }
 
 /** For stores that are looked at without their object: what they leave behind, the object tells. */
-const NOBODY: StoreOwner = { now: () => Date.now(), owes: () => {} };
+const NOBODY: StoreOwner = { now: () => Date.now(), owes: () => {}, recorded: () => {} };
 
 /** A session's row is an object; of one that has ended it is the moment until which that is listed, a number. */
 const LIVES = "state LIKE '{%'";
@@ -91,6 +96,10 @@ export class AccountStore {
   #owner: StoreOwner;
   /** Whether ended sessions may be left to be told. Nobody knows before the first look. */
   #mayOwe = true;
+  /** Events that travel in the guard row, as they are to be written with it next. Unknown before the first look. */
+  #recorded: SecurityEvent[] | undefined;
+  #isFlushDue = false;
+  #outbox: OutboxRows;
 
   constructor(sql: SqlStorage, owner: StoreOwner = NOBODY) {
     this.#sql = sql;
@@ -98,6 +107,7 @@ export class AccountStore {
     sql.exec("CREATE TABLE IF NOT EXISTS guard (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL)");
     sql.exec("CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
     sql.exec("CREATE TABLE IF NOT EXISTS factors (id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
+    this.#outbox = new OutboxRows(sql);
   }
 
   /**
@@ -106,13 +116,15 @@ export class AccountStore {
    */
   guard(): Guard {
     if (this.#mayOwe) this.#owner.owes();
-    const [row] = this.#sql.exec<Row>("SELECT state FROM guard WHERE id = 1").toArray();
-    this.#storedGuard = row?.state;
-    return { ...structuredClone(EMPTY_GUARD), ...(row ? (JSON.parse(row.state) as Partial<Guard>) : {}) };
+    const { recorded: _, ...guard } = this.#guardRow();
+    return { ...structuredClone(EMPTY_GUARD), ...guard };
   }
 
+  /** Writes the guard, and with it what has been recorded: the same row. */
   saveGuard(guard: Guard): void {
-    const state = JSON.stringify(guard);
+    const recorded = this.#recorded ?? [];
+    this.#isFlushDue = false;
+    const state = JSON.stringify(recorded.length > 0 ? { ...guard, recorded } : guard);
     if (state === this.#storedGuard) return;
     this.#storedGuard = state;
     this.#sql.exec("INSERT INTO guard VALUES (1, ?1) ON CONFLICT DO UPDATE SET state = ?1", state);
@@ -183,12 +195,54 @@ export class AccountStore {
     this.#sql.exec("DELETE FROM factors WHERE id = ?", id);
   }
 
-  /** Forgets everything but which sessions have ended, until that is told. */
+  /**
+   * Records an event with the decision that it is about: in the guard row, when a rule saves that in the same turn, and
+   * otherwise at the end of the turn. Both are one transaction with whatever else the turn has written.
+   */
+  record(event: SecurityEvent): void {
+    if (this.#recorded === undefined) this.#guardRow();
+    const recorded = [...(this.#recorded ?? []), event];
+    this.#recorded = recorded.length > EVENTS_IN_GUARD ? [] : recorded;
+    if (recorded.length > EVENTS_IN_GUARD) this.#outbox.keep(recorded);
+    this.#owner.recorded(event);
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    queueMicrotask(() => this.#isFlushDue && this.saveGuard(this.guard()));
+  }
+
+  /** What has been recorded and not yet shipped, the oldest first. */
+  shipment(): Shipment | undefined {
+    const kept = this.#outbox.next();
+    if (kept) return kept;
+    if (this.#recorded === undefined) this.#guardRow();
+    const events = this.#recorded ?? [];
+    if (events.length === 0) return undefined;
+    return { events, forget: () => this.#forgetRecorded(events) };
+  }
+
+  #forgetRecorded(shipped: SecurityEvent[]): void {
+    const ids = new Set(shipped.map(({ id }) => id));
+    this.#recorded = (this.#recorded ?? []).filter(({ id }) => !ids.has(id));
+    this.saveGuard(this.guard());
+  }
+
+  /** Forgets everything but which sessions have ended and what has been recorded, until that is told. */
   clear(): void {
     const floor = this.guard();
+    if (this.#recorded && this.#recorded.length > 0) this.#outbox.keep(this.#recorded);
+    this.#recorded = [];
     for (const { id } of this.sessions()) this.deleteSession(id, floor);
     this.#storedGuard = undefined;
     for (const table of ["guard", "factors"]) this.#sql.exec(`DELETE FROM ${table}`);
+  }
+
+  /** The guard row as it is, and with the first look what was recorded and not shipped before this object woke up. */
+  #guardRow(): Partial<Guard> & { recorded?: SecurityEvent[] } {
+    const [row] = this.#sql.exec<Row>("SELECT state FROM guard WHERE id = 1").toArray();
+    this.#storedGuard = row?.state;
+    const guard = row ? (JSON.parse(row.state) as Partial<Guard> & { recorded?: SecurityEvent[] }) : {};
+    this.#recorded ??= guard.recorded ?? [];
+    return guard;
   }
 
   #read<T>(query: string, ...bindings: string[]): T[] {

@@ -10,6 +10,7 @@ export async function everyMinute(service: Service, now: number): Promise<void> 
   const visit: Visit = {
     now,
     network: UNKNOWN,
+    from: { source: UNKNOWN.network },
     userAgent: "",
     browser: { isBrowser: false, recognised: undefined, trusted: undefined },
   };

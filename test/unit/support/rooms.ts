@@ -2,7 +2,9 @@ import { posix } from "node:path";
 import { importsOf, namesIn, type SourceFile, usesAny } from "./source-scan.ts";
 
 const PLAIN = ["keys", "passwords", "factors", "tokens"];
-const POLICIES = ["policy", "token-policy"];
+const POLICIES = ["policy", "token-policy", "event-policy"];
+/** What an object needs to record and to ship events. */
+const RECORDING = ["events/security-event.ts", "events/event-store.ts", "events/outbox.ts"];
 const STORED = ["directory", "events", "mail"];
 const BELOW_FLOWS = [...POLICIES, "refusal", "log", "config", "audiences", ...PLAIN, "account", "gate", ...STORED];
 
@@ -13,6 +15,7 @@ const BELOW_FLOWS = [...POLICIES, "refusal", "log", "config", "audiences", ...PL
 export const ROOMS: Record<string, string[]> = {
   policy: [],
   "token-policy": [],
+  "event-policy": [],
   refusal: [],
   log: [],
   globals: [],
@@ -20,14 +23,17 @@ export const ROOMS: Record<string, string[]> = {
   audiences: ["settings", "tokens", "keys", "strict-json", ...POLICIES],
   config: [...POLICIES, "settings", "audiences", "tokens"],
   "strict-json": [],
-  service: BELOW_FLOWS,
-  app: ["http", "service", "config", "log"],
+  service: [...BELOW_FLOWS, "visit"],
+  visit: ["gate/network.ts", "events/security-event.ts"],
+  app: ["http", "service", "visit", "config", "log"],
   index: ["app", "service", "flows/every-minute.ts", "account/account-object.ts", "gate/gate-object.ts"],
   ...Object.fromEntries(PLAIN.map((room) => [room, [...PLAIN, ...POLICIES, "refusal", "strict-json", "sdk"]])),
-  account: ["factors", "keys", "tokens", ...POLICIES, "refusal", "log", "directory/ended-sessions.ts"],
-  gate: ["factors", "keys", "tokens", ...POLICIES, "refusal"],
-  ...Object.fromEntries(STORED.map((room) => [room, [...POLICIES, "refusal", "keys"]])),
-  flows: [...BELOW_FLOWS, "service", "sdk"],
+  account: ["factors", "keys", "tokens", ...POLICIES, "refusal", "log", "directory/ended-sessions.ts", ...RECORDING],
+  gate: ["factors", "keys", "tokens", ...POLICIES, "refusal", "log", ...RECORDING],
+  ...Object.fromEntries(
+    STORED.map((room) => [room, [...POLICIES, "refusal", "keys", ...(room === "events" ? ["log"] : [])]]),
+  ),
+  flows: [...BELOW_FLOWS, "service", "visit", "sdk"],
   http: ["flows", ...POLICIES, "refusal", "log", "strict-json"],
   sdk: ["strict-json", "token-policy"],
 };
@@ -47,7 +53,7 @@ const PACKAGES: Record<string, string[]> = {
   bcryptjs: ["passwords/foreign/bcrypt.ts"],
   // Sixty milliseconds to evaluate: it waits for the first passkey.
   "@simplewebauthn/server": ["factors/passkey.ts"],
-  "node:crypto": [...PLAIN, "account", "gate"],
+  "node:crypto": [...PLAIN, "account", "gate", "events"],
   // The runtime's own classes: everything else can be tested without it.
   "cloudflare:workers": ["account/account-base.ts", "gate/gate-object.ts"],
 };

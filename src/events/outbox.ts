@@ -1,0 +1,91 @@
+import { OUTBOX_ROWS_PER_SHIPMENT, SHIPMENT_RETRY_MS, SHIPMENT_TIMEOUT_MS } from "../event-policy.ts";
+import { logLine } from "../log.ts";
+import type { EventStore } from "./event-store.ts";
+import type { SecurityEvent } from "./security-event.ts";
+
+/** Events that wait to be shipped together. `forget` is called once they have arrived. */
+export interface Shipment {
+  events: SecurityEvent[];
+  forget(): void;
+}
+
+/**
+ * The rows in which an object keeps events that have not been shipped: written in the turn of the decision that they are
+ * about, gone when they have arrived. The table is made by the first one.
+ */
+export class OutboxRows {
+  #sql: SqlStorage;
+  #exists: boolean;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    this.#exists = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").toArray().length > 0;
+  }
+
+  /** Keeps events: one row. */
+  keep(events: readonly SecurityEvent[]): void {
+    if (!this.#exists) this.#sql.exec("CREATE TABLE outbox (seq INTEGER PRIMARY KEY, events TEXT NOT NULL)");
+    this.#exists = true;
+    this.#sql.exec("INSERT INTO outbox (events) VALUES (?)", JSON.stringify(events));
+  }
+
+  /** The oldest rows, or nothing. */
+  next(): Shipment | undefined {
+    if (!this.#exists) return undefined;
+    const rows = this.#sql
+      .exec<{ seq: number; events: string }>(
+        `SELECT seq, events FROM outbox ORDER BY seq LIMIT ${OUTBOX_ROWS_PER_SHIPMENT}`,
+      )
+      .toArray();
+    const last = rows.at(-1);
+    if (!last) return undefined;
+    return {
+      events: rows.flatMap(({ events }) => JSON.parse(events) as SecurityEvent[]),
+      forget: () => void this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", last.seq),
+    };
+  }
+}
+
+/** Ships what an object's outbox holds. Called by the object's alarm, one call at a time. */
+export class Shipper {
+  #next: () => Shipment | undefined;
+  #store: Pick<EventStore, "add">;
+  #failures = 0;
+
+  constructor(next: () => Shipment | undefined, store: Pick<EventStore, "add">) {
+    this.#next = next;
+    this.#store = store;
+  }
+
+  /**
+   * Ships until nothing is left. What has arrived is forgotten; a crash in between ships it again, and the store takes
+   * each event once. When the store fails: how long to wait before the next try, milliseconds.
+   */
+  async ship(): Promise<{ retryAfterMs: number } | undefined> {
+    try {
+      for (let shipment = this.#next(); shipment; shipment = this.#next()) {
+        await inTime(this.#store.add(shipment.events));
+        shipment.forget();
+      }
+      this.#failures = 0;
+      return undefined;
+    } catch (error) {
+      logLine({ level: "error", event: "events_not_shipped", error: String(error) });
+      const retryAfterMs = Math.min(SHIPMENT_RETRY_MS.first * 2 ** this.#failures, SHIPMENT_RETRY_MS.longest);
+      this.#failures += 1;
+      return { retryAfterMs };
+    }
+  }
+}
+
+async function inTime(arrived: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the event store did not answer in time")), SHIPMENT_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([arrived, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
