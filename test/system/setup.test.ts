@@ -59,7 +59,8 @@ async function setUp(environment: Record<string, string> = {}): Promise<Run> {
 }
 
 function migrationRuns(): number {
-  return existsSync(file("wrangler.log")) ? readFileSync(file("wrangler.log"), "utf8").trim().split("\n").length : 0;
+  if (!existsSync(file("wrangler.log"))) return 0;
+  return readFileSync(file("wrangler.log"), "utf8").match(/ apply DB /g)?.length ?? 0;
 }
 
 beforeEach(() => {
@@ -175,9 +176,11 @@ test("migrations are applied when there is a new one and when the state is gone,
 
   write("migrations/0002_second.sql", "CREATE TABLE second (id TEXT);");
   expect((await setUp()).output).toBe("Preparing the local database …\n");
-  expect(readFileSync(file("wrangler.log"), "utf8")).toContain(
-    `d1 migrations apply DB --local --persist-to ${file(".wrangler/state")}\n`,
-  );
+  for (const database of ["DB", "EVENTS"]) {
+    expect(readFileSync(file("wrangler.log"), "utf8")).toContain(
+      `d1 migrations apply ${database} --local --persist-to ${file(".wrangler/state")}\n`,
+    );
+  }
 
   rmSync(file(".wrangler/state"), { recursive: true });
   expect((await setUp()).output).toBe("Preparing the local database …\n");

@@ -126,10 +126,13 @@ describe("a page of another origin", () => {
 describe("a store that does not answer", () => {
   const broken = () => Promise.reject(new Error("no answer"));
 
-  it("is named by readyz, while healthz goes on", async () => {
-    const bindings = withSettings({ DB: { prepare: () => ({ first: broken }) } });
+  it.each([
+    ["DB", "database"],
+    ["EVENTS", "events"],
+  ])("is named by readyz, while healthz goes on: %s", async (binding, store) => {
+    const bindings = withSettings({ [binding]: { prepare: () => ({ first: broken }) } });
     const ready = await call("/readyz", undefined, { bindings });
-    expect(ready).toMatchObject({ status: 503, body: { code: "unavailable", store: "database" } });
+    expect(ready).toMatchObject({ status: 503, body: { code: "unavailable", store } });
     expect((await call("/healthz", undefined, { bindings })).status).toBe(200);
     expect((await call("/readyz")).status).toBe(200);
   });
