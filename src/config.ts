@@ -1,3 +1,4 @@
+import { type Alerting, readAlerting, readEventRetention } from "./alerting.ts";
 import { type Client, readAudiences, readClients } from "./audiences.ts";
 import {
   DAY_MS,
@@ -70,6 +71,9 @@ export interface Config {
   /** Back ends that may use the OAuth endpoints, by id. */
   clients: ReadonlyMap<string, Client>;
   mail: MailSettings;
+  alerting: Alerting;
+  /** How long security events are kept, milliseconds. */
+  eventRetentionMs: number;
   jurisdiction: "eu" | "us" | undefined;
 }
 
@@ -120,6 +124,8 @@ function readConfig(settings: Settings): Config {
     audiences,
     clients: readClients(settings, audiences),
     mail: readMail(settings, isLocal),
+    alerting: readAlerting(settings, isLocal),
+    eventRetentionMs: readEventRetention(settings),
     jurisdiction: settings.optionalOneOf("JURISDICTION", ["eu", "us"]),
   };
 }

@@ -22,3 +22,8 @@ export const SHIPMENT_TIMEOUT_MS = 10 * SECOND;
 export const SHIPMENT_RETRY_MS = { first: SECOND, longest: 5 * MINUTE } as const;
 /** Of the name of a program that a client claims to be. */
 export const EVENT_AGENT_DIGITS = 16;
+
+/** How long events are kept, days: half a year finds what was slow. */
+export const EVENT_RETENTION_DAYS = { default: 180, min: 7, max: 3_650 } as const;
+/** Of operators who get mails of alerts: each is a mail more. A mailing list is one. */
+export const ALERT_MAIL_ADDRESSES_MAX = 10;

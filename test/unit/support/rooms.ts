@@ -6,7 +6,7 @@ const POLICIES = ["policy", "token-policy", "event-policy"];
 /** What an object needs to record and to ship events. */
 const RECORDING = ["events/security-event.ts", "events/event-store.ts", "events/outbox.ts"];
 const STORED = ["directory", "events", "mail"];
-const BELOW_FLOWS = [...POLICIES, "refusal", "log", "config", "audiences", ...PLAIN, "account", "gate", ...STORED];
+const BELOW_FLOWS = [...POLICIES, "refusal", "log", "config", "audiences", "alerting", ...PLAIN, "account", "gate", ...STORED];
 
 /**
  * Who may import whom: an allow list, and type-only imports count. A room may always import itself. A name with a slash
@@ -21,7 +21,8 @@ export const ROOMS: Record<string, string[]> = {
   globals: [],
   settings: [],
   audiences: ["settings", "tokens", "keys", "strict-json", ...POLICIES],
-  config: [...POLICIES, "settings", "audiences", "tokens"],
+  alerting: ["settings", "directory/email-key.ts", ...POLICIES],
+  config: [...POLICIES, "settings", "audiences", "alerting", "tokens"],
   "strict-json": [],
   service: [...BELOW_FLOWS, "visit"],
   visit: ["gate/network.ts", "events/security-event.ts"],
