@@ -48,7 +48,7 @@ export async function verifyOwnJwt(
   token: string,
   now: number,
 ): Promise<OwnJwtClaims | undefined> {
-  if (!isCompactJws(token, "HS256")) return undefined;
+  if (!isCompactJws(token)) return undefined;
   try {
     const { payload } = await jwtVerify<OwnJwtClaims>(
       token,

@@ -7,16 +7,15 @@ import { readVectors } from "../support/vectors.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const HEADER_AND_CLAIMS = "eyJhbGciOiJIUzI1NiJ9.e30";
-/** What ends a signature in its only canonical spelling. */
-const ZEROS = { HS256: "A".repeat(43), ES256: "A".repeat(86) };
+/** A signature in its only canonical spelling. */
+const ZEROS = "A".repeat(43);
 
-describe.each(["HS256", "ES256"] as const)("the form of a compact JWS with %s", (algorithm) => {
-  const good = `${HEADER_AND_CLAIMS}.${ZEROS[algorithm]}`;
-  const other = algorithm === "HS256" ? "ES256" : "HS256";
+describe("the form of a compact JWS with HS256", () => {
+  const good = `${HEADER_AND_CLAIMS}.${ZEROS}`;
 
   it("is three parts of base64url, the last as long as the signature", () => {
-    expect(isCompactJws(good, algorithm)).toBe(true);
-    expect(isCompactJws(good, other)).toBe(false);
+    expect(isCompactJws(good)).toBe(true);
+    expect(isCompactJws(`${HEADER_AND_CLAIMS}.${"A".repeat(86)}`)).toBe(false);
   });
 
   it.each([
@@ -24,8 +23,8 @@ describe.each(["HS256", "ES256"] as const)("the form of a compact JWS with %s", 
     ["two parts", HEADER_AND_CLAIMS],
     ["four parts", `${good}.AAAA`],
     ["five parts, as encrypted tokens have", `${good}.AAAA.AAAA`],
-    ["an empty first part", `.e30.${ZEROS[algorithm]}`],
-    ["an empty second part", `eyJ.${ZEROS[algorithm].replace("A", ".")}`],
+    ["an empty first part", `.e30.${ZEROS}`],
+    ["an empty second part", `eyJ.${ZEROS.replace("A", ".")}`],
     ["an empty signature", `${HEADER_AND_CLAIMS}.`],
     ["padding at its end", `${good}=`],
     ["padding inside", good.replace(".", "==.")],
@@ -40,23 +39,23 @@ describe.each(["HS256", "ES256"] as const)("the form of a compact JWS with %s", 
     ["one character too many", `${good}A`],
     ["one character too few", good.slice(0, -1)],
   ])("has not %s", (_, text) => {
-    expect(isCompactJws(text, algorithm)).toBe(false);
+    expect(isCompactJws(text)).toBe(false);
   });
 
   it("has one spelling of the last character for each that the bytes can end in", () => {
-    const taken = [...ALPHABET].filter((last) => isCompactJws(good.slice(0, -1) + last, algorithm));
-    const decoded = taken.map((last) => Buffer.from(ZEROS[algorithm].slice(0, -1) + last, "base64url").toString("hex"));
+    const taken = [...ALPHABET].filter((last) => isCompactJws(good.slice(0, -1) + last));
+    const decoded = taken.map((last) => Buffer.from(ZEROS.slice(0, -1) + last, "base64url").toString("hex"));
     expect(new Set(decoded).size).toBe(taken.length);
-    expect(taken.join("")).toBe(algorithm === "HS256" ? "AEIMQUYcgkosw048" : "AQgw");
+    expect(taken.join("")).toBe("AEIMQUYcgkosw048");
   });
 
   it("is at most 4 KiB, decided before anything is looked at", () => {
     const padded = (length: number) => `${"e".repeat(length - good.length)}${good}`;
-    expect(isCompactJws(padded(4096), algorithm)).toBe(true);
-    expect(isCompactJws(padded(4097), algorithm)).toBe(false);
+    expect(isCompactJws(padded(4096))).toBe(true);
+    expect(isCompactJws(padded(4097))).toBe(false);
     const huge = "a.".repeat(3_000_000);
-    expect(isCompactJws(huge, algorithm)).toBe(false);
-    expect(quickest(() => isCompactJws(huge, algorithm))).toBeLessThan(20);
+    expect(isCompactJws(huge)).toBe(false);
+    expect(quickest(() => isCompactJws(huge))).toBeLessThan(20);
   });
 });
 
@@ -72,16 +71,16 @@ describe("lenient base64 (Wycheproof, json_web_signature_test.json)", () => {
 
   it.each([360, 365, 368])("case %i, which jose takes, does not have the form", (id) => {
     expect(jwsOf(id)).toContain(" ");
-    expect(isCompactJws(jwsOf(id), "HS256")).toBe(false);
+    expect(isCompactJws(jwsOf(id))).toBe(false);
     // It is the space and nothing else: without it the text has the form.
-    expect(isCompactJws(jwsOf(id).replaceAll(" ", ""), "HS256")).toBe(true);
+    expect(isCompactJws(jwsOf(id).replaceAll(" ", ""))).toBe(true);
   });
 
   it("cases 367 and 370 have lost what was wrong with them: they are case 357, which is valid, letter for letter", () => {
     expect(jwsOf(357)).not.toBe("");
     expect([jwsOf(367), jwsOf(370)]).toEqual([jwsOf(357), jwsOf(357)]);
     // What they were about, padding, does not have the form.
-    expect(isCompactJws(jwsOf(367).replace(".VGVzdA.", ".VGVzdA==."), "HS256")).toBe(false);
+    expect(isCompactJws(jwsOf(367).replace(".VGVzdA.", ".VGVzdA==."))).toBe(false);
   });
 
   it.each([360, 365, 367, 368, 370, 375])("case %i is refused under its own key", async (id) => {
