@@ -8,6 +8,7 @@ import { listedOrigins } from "./http/middleware/origins.ts";
 import { ownHost } from "./http/middleware/own-host.ts";
 import { requestId } from "./http/middleware/request-id.ts";
 import { securityHeaders } from "./http/middleware/security-headers.ts";
+import { shielded } from "./http/middleware/shield.ts";
 import { faultOf, refuse } from "./http/problem.ts";
 import { account } from "./http/routes/account.ts";
 import { accountLife } from "./http/routes/account-life.ts";
@@ -46,9 +47,9 @@ const openedService = createMiddleware<Api>(async (c, next) => {
 });
 
 app.use(requestId, securityHeaders, openedService, ownHost);
-app.use("/auth/*", dpopNonce, listedOrigins);
+app.use("/auth/*", dpopNonce, listedOrigins, shielded);
 // For back ends and no pages: nothing here tells a browser that it may read the answer.
-app.use("/oauth/*", dpopNonce);
+app.use("/oauth/*", dpopNonce, shielded);
 
 app.route("/", publicDocuments);
 app.route("/auth", registration);

@@ -18,6 +18,7 @@ export type Refusal =
   | { refused: "change_under_way"; retryAfterSeconds: number }
   | { refused: "undo_open" | "session_too_young" | "no_recovery" | "nothing_to_recover" }
   | { refused: "source_throttled" | "network_throttled" | "pair_throttled"; retryAfterSeconds: number }
+  | { refused: "shielded"; retryAfterSeconds: number }
   | { refused: "second_factor_budget_spent" | "factor_kind_closed"; retryAfterSeconds: number }
   | { refused: "mailbox_unproven" }
   | { refused: "challenge_forged" | "challenge_expired" | "challenge_unknown" }

@@ -9,6 +9,7 @@ import { type UserChanges, userChangesOf } from "./directory/user-changes.ts";
 import { type Users, usersOf } from "./directory/users.ts";
 import { type EventStore, eventStoreOf } from "./events/event-store.ts";
 import type { GateObject } from "./gate/gate-object.ts";
+import { passesShield } from "./gate/shield.ts";
 import { type KeyCommands, keyCommandsOf } from "./keys/key-commands.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { type KeyRingStore, keyRingOfIsolate } from "./keys/key-ring-store.ts";
@@ -40,6 +41,8 @@ export interface Service {
   events: EventStore;
   account(accountId: string): DurableObjectStub<AccountObject>;
   gate(shard: string): DurableObjectStub<GateObject>;
+  /** Whether a client may pass the shield. Yes where that does not answer: the gates decide. */
+  passesShield(visit: Visit): Promise<boolean>;
   /** A place in this isolate's queue of password hashes; to be asked for before anything is waited for. */
   takeHashPlace(visit: Visit): HashPlace | undefined;
   /** Whether a password is one of a known breach. No without an API to ask; one that does not answer is a log line. */
@@ -99,6 +102,7 @@ export function openService(
     events: eventStoreOf(env.EVENTS),
     account,
     gate,
+    passesShield: ({ network }) => passesShield(env.SHIELD, network.source),
     takeHashPlace: ({ network, now }) => hashPlaces.take(network.source, now),
     isBreached: (password) => askRangeApi(config, password),
     sendLater: (message) => waitUntil(deliver(transportOf(env, config), message)),

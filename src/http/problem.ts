@@ -62,6 +62,7 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   source_throttled: "too_many_attempts",
   network_throttled: "too_many_attempts",
   pair_throttled: "too_many_attempts",
+  shielded: "too_many_attempts",
   second_factor_budget_spent: "too_many_attempts",
   factor_kind_closed: "too_many_attempts",
   mailbox_unproven: "proof_required",

@@ -57,6 +57,7 @@ const TABLE: Record<Refusal["refused"], [members: object, status: number, code: 
   source_throttled: [wait, 429, "too_many_attempts"],
   network_throttled: [wait, 429, "too_many_attempts"],
   pair_throttled: [wait, 429, "too_many_attempts"],
+  shielded: [wait, 429, "too_many_attempts"],
   second_factor_budget_spent: [wait, 429, "too_many_attempts"],
   factor_kind_closed: [wait, 429, "too_many_attempts"],
   mailbox_unproven: [{}, 403, "proof_required"],

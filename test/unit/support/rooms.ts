@@ -2,11 +2,22 @@ import { posix } from "node:path";
 import { importsOf, namesIn, type SourceFile, usesAny } from "./source-scan.ts";
 
 const PLAIN = ["keys", "passwords", "factors", "tokens"];
-const POLICIES = ["policy", "token-policy", "event-policy"];
+const POLICIES = ["policy", "token-policy", "event-policy", "edge-policy"];
 /** What an object needs to record and to ship events. */
 const RECORDING = ["events/security-event.ts", "events/event-store.ts", "events/outbox.ts"];
 const STORED = ["directory", "events", "mail"];
-const BELOW_FLOWS = [...POLICIES, "refusal", "log", "config", "audiences", "alerting", ...PLAIN, "account", "gate", ...STORED];
+const BELOW_FLOWS = [
+  ...POLICIES,
+  "refusal",
+  "log",
+  "config",
+  "audiences",
+  "alerting",
+  ...PLAIN,
+  "account",
+  "gate",
+  ...STORED,
+];
 
 /**
  * Who may import whom: an allow list, and type-only imports count. A room may always import itself. A name with a slash
@@ -16,6 +27,7 @@ export const ROOMS: Record<string, string[]> = {
   policy: [],
   "token-policy": [],
   "event-policy": [],
+  "edge-policy": [],
   refusal: [],
   log: [],
   globals: [],

@@ -1,0 +1,30 @@
+/**
+ * The limits of what stands before the gates: the shield, the bot check, and reports of refusals that no object has
+ * decided. Apart from `policy`, which holds those of sign-ins.
+ */
+
+const SECOND = 1_000;
+
+/**
+ * What one client may send in a minute to routes that hash or wake objects, as `wrangler.toml` says it to the platform.
+ * Generous: a thousand people behind one address send 200 refreshes a minute, and some 500 requests when all of them sign
+ * in within ten minutes of a morning; even all at once after an outage they stay below. Gates decide what is an attack.
+ */
+export const SHIELD = { limit: 3_000, periodSeconds: 60 } as const;
+/** The binding answers from the machine the Worker runs on. One that takes longer than this is passed by. */
+export const SHIELD_TIMEOUT_MS = 500;
+
+/** `siteverify` answers within half a second; whoever signs in waits no longer than this for it. */
+export const BOT_CHECK_TIMEOUT_MS = 2 * SECOND;
+/** An answer has a few hundred bytes. */
+export const BOT_CHECK_ANSWER_MAX_BYTES = 16 * 1024;
+/** Turnstile says that a token has at most this many characters. */
+export const BOT_CHECK_TOKEN_MAX = 2_048;
+
+/**
+ * Refusals of one source and reason are reported at once while they come one by one. Those that come while a report is
+ * under way travel together, no sooner than this after it.
+ */
+export const REPORT_PAUSE_MS = SECOND;
+/** Sources and reasons of which an isolate reports at the same time; what comes beyond that stands in the log alone. */
+export const REPORTS_AT_ONCE = 200;
