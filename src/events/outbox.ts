@@ -66,8 +66,9 @@ export class Shipper {
       for (let shipment = this.#next(); shipment; shipment = this.#next()) {
         await inTime(this.#store.add(shipment.events));
         shipment.forget();
+        // Of a store that fails now and then it is the failures in a row that say how long to leave it alone.
+        this.#failures = 0;
       }
-      this.#failures = 0;
       return undefined;
     } catch (error) {
       logLine({ level: "error", event: "events_not_shipped", error: String(error) });
