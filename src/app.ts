@@ -4,6 +4,7 @@ import { allowedMethods } from "./http/allowed-methods.ts";
 import { browserCookies } from "./http/browser-cookies.ts";
 import type { Api } from "./http/context.ts";
 import { dpopNonce } from "./http/middleware/dpop-nonce.ts";
+import { forwardedAddress } from "./http/middleware/forwarded-address.ts";
 import { listedOrigins } from "./http/middleware/origins.ts";
 import { ownHost } from "./http/middleware/own-host.ts";
 import { requestId } from "./http/middleware/request-id.ts";
@@ -46,7 +47,7 @@ const openedService = createMiddleware<Api>(async (c, next) => {
   return answered;
 });
 
-app.use(requestId, securityHeaders, openedService, ownHost);
+app.use(requestId, securityHeaders, openedService, ownHost, forwardedAddress);
 app.use("/auth/*", dpopNonce, listedOrigins, shielded);
 // For back ends and no pages: nothing here tells a browser that it may read the answer.
 app.use("/oauth/*", dpopNonce, shielded);

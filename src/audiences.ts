@@ -14,6 +14,8 @@ export interface Client {
   audience: string;
   /** Audiences that it may exchange such a token for. */
   exchange: ReadonlySet<string>;
+  /** Whether it may say on whose behalf it asks: `Sallyport-Client-Address` is taken from it. */
+  forwardsAddress: boolean;
 }
 
 /** Says what is wrong with one entry of a list. */
@@ -124,9 +126,7 @@ function readClient(entry: unknown, audiences: ReadonlyMap<string, Audience>, te
     textsOf(exchange)?.every((name) => audiences.has(name))
       ? undefined
       : "may list in exchange only names out of AUDIENCES, as a list of texts",
-    forwards_address === false
-      ? undefined
-      : "has forwards_address, which is not supported by this version; leave it out",
+    typeof forwards_address === "boolean" ? undefined : "needs true or false as forwards_address",
   ].filter((problem) => problem !== undefined);
   for (const problem of problems) tell(problem);
   if (problems.length > 0) return undefined;
@@ -136,6 +136,7 @@ function readClient(entry: unknown, audiences: ReadonlyMap<string, Audience>, te
     secretDigest: String(secretDigest),
     audience: String(audience),
     exchange: new Set(textsOf(exchange)),
+    forwardsAddress: forwards_address === true,
   };
 }
 

@@ -43,13 +43,19 @@ export type Refusal =
   | { refused: "address_taken" }
   | { refused: "factor_limit" }
   | { refused: "last_factor" | "second_factor_required" | "factor_kind_not_accepted" }
+  | ClientRefusal
+  | { refused: "client_may_not_forward" | "client_address_malformed" | "client_address_out_of_place" }
   | { refused: "no_hash_place"; retryAfterSeconds: number }
   | { refused: "store_unavailable"; store: string }
   | { refused: "misconfigured" | "fault" | "request_too_slow" | "keys_behind" };
 
+/** A back end has not shown who it is. */
+export type ClientRefusal = { refused: "client_unnamed" | "client_unknown" | "client_secret_wrong" };
+
 /** Reasons that only the OAuth endpoints have. `http/oauth-problem.ts` decides what the wire may know. */
 export type OAuthRefusal =
-  | { refused: "client_unnamed" | "client_unknown" | "client_secret_wrong" | "client_named_twice" }
+  | ClientRefusal
+  | { refused: "client_named_twice" }
   | { refused: "form_malformed" }
   | { refused: "parameter_missing" | "parameter_unsupported"; parameter: string }
   | { refused: "grant_type_unsupported" }

@@ -50,6 +50,16 @@ export function visitOf(
   };
 }
 
+/**
+ * The same request, made for somebody else: whose address a back end forwards. What the platform guesses from the back
+ * end's own address says nothing about him; the program is what the request names.
+ */
+export function visitFrom({ place: _, ...visit }: Visit, network: ClientNetwork): Visit {
+  const { request, agent } = visit.from;
+  const from = { source: network.network, ...(request ? { request } : {}), ...(agent ? { agent } : {}) };
+  return { ...visit, network, from };
+}
+
 function placeOf({ city, region, country }: Partial<Record<string, unknown>>): string {
   return [...new Set([city, region, country])].filter((name) => typeof name === "string" && name !== "").join(", ");
 }

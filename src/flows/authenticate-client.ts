@@ -1,6 +1,6 @@
 import type { Client } from "../audiences.ts";
 import { hasDigest } from "../keys/secret-digest.ts";
-import type { OAuthRefusal } from "../refusal.ts";
+import type { ClientRefusal } from "../refusal.ts";
 import type { Service } from "../service.ts";
 
 /** What a back end shows of itself. */
@@ -16,7 +16,7 @@ const NOBODYS_DIGEST = "0".repeat(64);
 export function authenticateClient(
   { config }: Service,
   credentials: ClientCredentials | undefined,
-): Client | OAuthRefusal {
+): Client | ClientRefusal {
   if (!credentials) return { refused: "client_unnamed" };
   const client = config.clients.get(credentials.id);
   const isRight = hasDigest(credentials.secret, client?.secretDigest ?? NOBODYS_DIGEST);

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { routePath } from "hono/route";
 import { logLine } from "../log.ts";
 import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
-import type { Refusal } from "../refusal.ts";
+import type { FieldError, Refusal } from "../refusal.ts";
 import type { Api } from "./context.ts";
 
 /** Status and text of every code: all that the wire learns of a refusal, but for {@link detailsOf}. */
@@ -21,6 +21,7 @@ const PROBLEMS = {
   sign_in_failed: [401, "Email or password is not right"],
   proof_required: [403, "Prove that this mailbox is yours, then sign in again"],
   forbidden: [403, "This cannot be done"],
+  invalid_client: [401, "An address is forwarded with the HTTP Basic credentials of a client that may do so"],
   too_many_attempts: [429, "Too many attempts; wait before the next one"],
   invalid_challenge: [401, "This challenge cannot be answered; sign in again"],
   invalid_code: [401, "That code did not work"],
@@ -113,6 +114,12 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   last_factor: "forbidden",
   second_factor_required: "forbidden",
   factor_kind_not_accepted: "forbidden",
+  client_unnamed: "invalid_client",
+  client_unknown: "invalid_client",
+  client_secret_wrong: "invalid_client",
+  client_may_not_forward: "forbidden",
+  client_address_malformed: "invalid_request",
+  client_address_out_of_place: "invalid_request",
   no_hash_place: "unavailable",
   store_unavailable: "unavailable",
   misconfigured: "unavailable",
@@ -156,13 +163,13 @@ function detailsOf(refusal: Refusal, code: string, scheme: "Bearer" | "DPoP"): D
   if ("isBearer" in refusal && refusal.isBearer) return authenticateWith("DPoP", `error="${code}"`);
   if ("retryAfterSeconds" in refusal) return retryAfter(refusal.retryAfterSeconds);
   if ("attemptsRemaining" in refusal) return { members: { attempts_remaining: refusal.attemptsRemaining } };
+  const errors = errorsOf(refusal);
+  if (errors) return { members: { errors } };
   switch (refusal.refused) {
-    case "malformed_body":
-      return { members: { errors: refusal.errors } };
-    case "registration_unknown":
-    case "registration_wrong":
-    case "credential_known":
-      return { members: { errors: [UNUSABLE_REGISTRATION] } };
+    case "client_unnamed":
+    case "client_unknown":
+    case "client_secret_wrong":
+      return { headers: { "WWW-Authenticate": 'Basic realm="sallyport"' } };
     case "wrong_method":
       return { headers: { Allow: refusal.allow.join(", ") } };
     case "mailbox_unproven":
@@ -184,10 +191,28 @@ function detailsOf(refusal: Refusal, code: string, scheme: "Bearer" | "DPoP"): D
       return authenticateWith(scheme, `error="${code}", acr_values="${refusal.acr}", max_age=${refusal.maxAgeSeconds}`);
     case "proof_below_audience":
       return authenticateWith(scheme, `error="${code}", acr_values="${refusal.acr}"`);
-    case "audience_unknown":
-      return { members: { errors: [GONE_AUDIENCE] } };
     default:
       return {};
+  }
+}
+
+/** Where a request is not what it has to be, for the refusals that say so. */
+function errorsOf(refusal: Refusal): FieldError[] | undefined {
+  switch (refusal.refused) {
+    case "malformed_body":
+      return refusal.errors;
+    case "registration_unknown":
+    case "registration_wrong":
+    case "credential_known":
+      return [UNUSABLE_REGISTRATION];
+    case "client_may_not_forward":
+    case "client_address_malformed":
+    case "client_address_out_of_place":
+      return [{ path: CLIENT_ADDRESS, message: ADDRESS_MESSAGES[refusal.refused] }];
+    case "audience_unknown":
+      return [GONE_AUDIENCE];
+    default:
+      return undefined;
   }
 }
 
@@ -195,6 +220,15 @@ function detailsOf(refusal: Refusal, code: string, scheme: "Bearer" | "DPoP"): D
 const UNUSABLE_REGISTRATION = {
   path: "response",
   message: "is not a passkey that can be registered here; start again",
+};
+
+/** The header in which a back end forwards the address of its user. */
+export const CLIENT_ADDRESS = "Sallyport-Client-Address";
+
+const ADDRESS_MESSAGES = {
+  client_may_not_forward: "is taken from clients that have forwards_address in CLIENTS",
+  client_address_malformed: "must be one IPv4 or IPv6 address, without a port",
+  client_address_out_of_place: "is for POST below /auth/ alone; leave it out",
 };
 
 const GONE_AUDIENCE = { path: "audience", message: "of the sign-in is gone; name another one" };

@@ -138,9 +138,20 @@ describe("CLIENTS", () => {
       }),
     );
     expect([...clients.values()]).toEqual([
-      { id: "orders", secretDigest: DIGEST, audience: "orders", exchange: new Set(["billing"]) },
-      { id: "Night.Batch_1", secretDigest: OTHER, audience: "billing", exchange: new Set() },
+      {
+        id: "orders",
+        secretDigest: DIGEST,
+        audience: "orders",
+        exchange: new Set(["billing"]),
+        forwardsAddress: false,
+      },
+      { id: "Night.Batch_1", secretDigest: OTHER, audience: "billing", exchange: new Set(), forwardsAddress: false },
     ]);
+  });
+
+  it("forward addresses where that is said of them", () => {
+    const { clients } = configOf(withClients(client({ forwards_address: true })));
+    expect(clients.get("orders")?.forwardsAddress).toBe(true);
   });
 
   const DIGEST_RULE = "needs a secret_digest: the SHA-256 of the client's secret as 64 lower-case hex digits";
@@ -173,11 +184,8 @@ describe("CLIENTS", () => {
     ["an exchange that is not listed", { exchange: ["billing", "stock"] }, EXCHANGE],
     ["an exchange for the issuer", { exchange: [LOCAL.ISSUER] }, EXCHANGE],
     ["an exchange that is no list", { exchange: "billing" }, EXCHANGE],
-    [
-      "addresses to forward",
-      { forwards_address: true },
-      "has forwards_address, which is not supported by this version; leave it out",
-    ],
+    ["a word for a yes", { forwards_address: "yes" }, "needs true or false as forwards_address"],
+    ["nothing for a yes", { forwards_address: null }, "needs true or false as forwards_address"],
     [
       "a member of another name",
       { secret: "hidden" },

@@ -30,7 +30,7 @@ describe("the shield before what hashes or wakes objects", () => {
 
   beforeAll(async () => {
     granted = await useUp(source);
-  });
+  }, 30_000);
 
   it("grants what the policy says, refuses what comes beyond it and reads no body, for that source alone", async () => {
     expect(granted).toBe(SHIELD.limit);
