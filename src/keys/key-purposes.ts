@@ -10,16 +10,16 @@ import {
 /** Purposes of the first version. A record without one of them is damaged: a new pepper would make every hash wrong. */
 export const FIRST_PURPOSES = ["seal", "challenge", "refresh", "link", "pepper", "digest"] as const;
 /** Purposes that came later: a record of an earlier version is completed with them. */
-export const LATER_PURPOSES = ["recovery", "handle", "assertion", "dpop"] as const;
+export const LATER_PURPOSES = ["recovery", "handle", "assertion", "dpop", "checkpoint"] as const;
 
-/** What a symmetric key is for. No key serves two purposes, so nothing made for one can be passed off as another. */
+/** What a key of 32 random bytes is for. No key serves two purposes, so nothing made for one can be passed off as another. */
 export type DataKeyPurpose = (typeof FIRST_PURPOSES | typeof LATER_PURPOSES)[number];
 /** What any key is for. */
 export type KeyPurpose = "signing" | DataKeyPurpose;
 
 /** How the keys of a purpose come and go. Durations in milliseconds. */
 export interface PurposeRule {
-  algorithm: "ES256" | "HMAC-SHA-256" | "AES-256-GCM";
+  algorithm: "ES256" | "HMAC-SHA-256" | "AES-256-GCM" | "Ed25519";
   /** `by_itself`: when the active key's time is up; `when_asked`: by an operator alone; `never`: there is no next key. */
   rotates: "by_itself" | "when_asked" | "never";
   /** How long the next key is published before it may be used. */
@@ -55,6 +55,7 @@ export const PURPOSE_RULES: Record<KeyPurpose, PurposeRule> = {
   seal: lasting("when_asked", "AES-256-GCM"),
   pepper: lasting("when_asked", "HMAC-SHA-256"),
   recovery: lasting("when_asked", "HMAC-SHA-256"),
+  checkpoint: lasting("when_asked", "Ed25519"),
   digest: lasting("never", "HMAC-SHA-256"),
   handle: lasting("never", "HMAC-SHA-256"),
 };

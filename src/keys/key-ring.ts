@@ -1,5 +1,6 @@
 import * as base64url from "jose/base64url";
 import { KEY_RING_TTL_MS } from "../token-policy.ts";
+import { importSignatureKey } from "./attestation.ts";
 import { type DataKeyPurpose, PURPOSE_RULES } from "./key-purposes.ts";
 import type { RootSecret } from "./root-secret.ts";
 import { type DataKey, seal, unseal } from "./seal.ts";
@@ -37,7 +38,7 @@ export interface SigningKeyRecord extends KeyLife {
   jwk: JsonWebKey;
 }
 
-/** A symmetric key at rest. `id` is one byte, 1 to 255. */
+/** A symmetric key, or the seed of an Ed25519 key, at rest. `id` is one byte, 1 to 255. */
 export interface DataKeyRecord extends KeyLife {
   id: number;
   purpose: DataKeyPurpose;
@@ -158,8 +159,10 @@ async function wrappingKey(root: RootSecret): Promise<CryptoKey> {
 
 async function importDataKey({ id, purpose, state, secret }: DataKeyRecord) {
   const raw = new Uint8Array(base64url.decode(secret));
+  const { algorithm } = PURPOSE_RULES[purpose];
+  if (algorithm === "Ed25519") return { id, purpose, state, ...(await importSignatureKey(raw)) };
   const key =
-    PURPOSE_RULES[purpose].algorithm === "AES-256-GCM"
+    algorithm === "AES-256-GCM"
       ? await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"])
       : await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
   return { id, purpose, state, key };

@@ -42,7 +42,18 @@ import { sharedInstance } from "../../support/shared-instance.ts";
 const HOUR_MS = 3_600_000;
 /** Each command asks wrangler some three times, which takes a second or two each. */
 const COMMANDS_MS = 240_000;
-const ROTATING = ["signing", "challenge", "refresh", "link", "assertion", "dpop", "seal", "pepper", "recovery"];
+const ROTATING = [
+  "signing",
+  "challenge",
+  "refresh",
+  "link",
+  "assertion",
+  "dpop",
+  "seal",
+  "pepper",
+  "recovery",
+  "checkpoint",
+];
 const NEVER_ROTATED = ["digest", "handle"];
 
 interface ListedKey {

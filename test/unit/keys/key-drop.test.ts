@@ -96,7 +96,7 @@ describe("an emergency drop", () => {
     const after = await drop("all");
     const names = new Set(keysOf(record).map(nameOf));
     const kept = keysOf(after).map(nameOf);
-    const purposes = ["seal", "pepper", "recovery", "digest", "handle"];
+    const purposes = ["seal", "pepper", "recovery", "checkpoint", "digest", "handle"];
     expect(kept.filter((name) => names.has(name)).map((name) => name.split(".")[0])).toEqual(
       after.data.filter(({ purpose }) => purposes.includes(purpose)).map(({ purpose }) => purpose),
     );
@@ -138,11 +138,11 @@ describe("an emergency drop", () => {
   });
 
   it("of a key that stored values name is refused: nobody could read them again", async () => {
-    const lasting = ["seal", "pepper", "recovery", "digest", "handle"];
+    const lasting = ["seal", "pepper", "recovery", "checkpoint", "digest", "handle"];
     const keys = keysOf(record)
       .map(nameOf)
       .filter((name) => lasting.includes(name.split(".")[0] ?? ""));
-    expect(keys).toHaveLength(8);
+    expect(keys).toHaveLength(10);
     for (const key of keys) expect(await dropped(record, { key, by: "op" }, AT)).toBe("never_dropped");
   });
 
