@@ -59,6 +59,8 @@ export interface Config {
   recoveryDelayMs: number;
   /** Whether a factor reset by one operator needs another one's approval. */
   twoPersonReset: boolean;
+  /** What counts as the second factor of somebody who administers others. */
+  adminFactor: "any" | "passkey";
   allowedOrigins: ReadonlySet<string>;
   accessTokenTtlSeconds: number;
   /** How long a key serves before its successor does. */
@@ -83,15 +85,9 @@ export interface Config {
  */
 export function parseConfig(env: object): Config | { problems: string[] } {
   const settings = new Settings(env);
-  for (const name of NOT_YET) {
-    if (settings.text(name, "") !== "") settings.problem(name, "is not supported by this version; leave it out");
-  }
   const config = readConfig(settings);
   return settings.problems.length > 0 ? { problems: settings.problems } : config;
 }
-
-/** Settings of the contract that nothing here obeys yet. Ignored, each would promise more than it does. */
-const NOT_YET = ["ADMIN_FACTOR"];
 
 function readConfig(settings: Settings): Config {
   const issuer = readIssuer(settings);
@@ -115,6 +111,7 @@ function readConfig(settings: Settings): Config {
     breachCheckUrl: readBreachCheckUrl(settings, isLocal),
     registration: settings.oneOf("REGISTRATION", ["open", "closed", "invite"], "open"),
     recoveryDelayMs: readRecoveryDelay(settings, secondFactor),
+    adminFactor: settings.oneOf("ADMIN_FACTOR", ["any", "passkey"], "any"),
     twoPersonReset: settings.oneOf("TWO_PERSON_RESET", ["on", "off"], "off") === "on",
     allowedOrigins: new Set([issuer, ...readOrigins(settings, "ALLOWED_ORIGINS")]),
     accessTokenTtlSeconds: readAccessTokenTtl(settings),

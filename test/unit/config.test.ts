@@ -22,6 +22,7 @@ describe("settings left alone", () => {
       registration: "open",
       recoveryDelayMs: 72 * HOUR,
       twoPersonReset: false,
+      adminFactor: "any",
       allowedOrigins: new Set(["http://localhost:8787"]),
       accessTokenTtlSeconds: 300,
       keyRotationMs: 90 * 86_400_000,
@@ -73,11 +74,11 @@ describe("a session that wants to be remembered", () => {
   });
 });
 
-describe("a setting that nothing obeys yet", () => {
-  it.each(["ADMIN_FACTOR"])("stops the service instead of promising more than it does: %s", (name) => {
-    const expected = [`${name} is not supported by this version; leave it out`];
-    expect(problemsOf({ ...LOCAL, [name]: "x" })).toEqual(expected);
-    expect(problemsOf({ ...LOCAL, [name]: "" })).toEqual([]);
+describe("ADMIN_FACTOR", () => {
+  it("is one of two words", () => {
+    expect(configOf({ ...LOCAL, ADMIN_FACTOR: "passkey" }).adminFactor).toBe("passkey");
+    expect(configOf({ ...LOCAL, ADMIN_FACTOR: "" }).adminFactor).toBe("any");
+    expect(problemsOf({ ...LOCAL, ADMIN_FACTOR: "totp" })).toEqual(["ADMIN_FACTOR must be one of any, passkey"]);
   });
 });
 
