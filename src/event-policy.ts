@@ -5,6 +5,7 @@
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 
 /**
  * How long an event waits in the outbox of its object for others to travel with. A sign-in's two events are usually half a
@@ -27,3 +28,42 @@ export const EVENT_AGENT_DIGITS = 16;
 export const EVENT_RETENTION_DAYS = { default: 180, min: 7, max: 3_650 } as const;
 /** Of operators who get mails of alerts: each is a mail more. A mailing list is one. */
 export const ALERT_MAIL_ADDRESSES_MAX = 10;
+
+/**
+ * An alert that no event has belonged to for this long is over: the next finding opens another. Longer than the pauses of
+ * whoever tries slowly, so that one attack is one alert; short enough that the next night's is another.
+ */
+export const ALERT_QUIET_MS = 6 * HOUR;
+/** Events that one question for a page of them looks at, and how many such questions a page takes: what a rare match costs. */
+export const EVENT_SCAN = { rows: 500, turns: 4 } as const;
+
+/**
+ * Refusals of one source for one reason: the first is an event at once, those that follow within this are one more, with
+ * their number. Shorter than an idle object keeps its memory, which is where they are counted.
+ */
+export const TALLY_WINDOW_MS = MINUTE;
+/** Sources and reasons that a gate counts apart at a time; a flood from more of them is counted as one. */
+export const TALLIES_AT_ONCE = 1_000;
+/** Different addresses that one count tells apart; more are said to be so many. */
+export const TALLY_ADDRESSES = 1_000;
+/** Of an address's digest, where it only has to be told from a hundred others. */
+export const ADDRESS_MARK_DIGITS = 8;
+
+/** How old the factor of an admin may be who looks at something: a working day. What is done needs `FRESH_SECONDS`. */
+export const ADMIN_READ_FACTOR_MAX_AGE_SECONDS = 12 * 3_600;
+/** Events, or alerts, on one page of a list. */
+export const ADMIN_PAGE = { default: 100, max: 500 } as const;
+/** Rows of one read of an export: some 200 KB, and a thousand reads for half a million events. */
+export const EXPORT_PAGE_ROWS = 500;
+/** A stream ends by itself after this, as long as an access token lives; whoever reads it goes on where it ended. */
+export const STREAM_MS = 5 * MINUTE;
+/** How often a stream looks for new events. Each look reads only what is new. */
+export const STREAM_POLL_MS = 2 * SECOND;
+/** Where nothing happens a line says so this often: proxies close what is silent for longer. */
+export const STREAM_HEARTBEAT_MS = 15 * SECOND;
+/** How often a stream asks again whether its reader is still an admin who is signed in. */
+export const STREAM_RECHECK_MS = 20 * SECOND;
+/** Events that a stream reads at a time; where there are more it looks again at once. */
+export const STREAM_PAGE_ROWS = 200;
+/** Stats count whole minutes or hours; so many of them at most. */
+export const STATS_BUCKETS_MAX = 1_500;

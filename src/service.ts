@@ -7,9 +7,13 @@ import { type Operations, operationsOf } from "./directory/operations.ts";
 import { type PasskeyOwners, passkeyOwnersOf } from "./directory/passkey-owners.ts";
 import { type UserChanges, userChangesOf } from "./directory/user-changes.ts";
 import { type Users, usersOf } from "./directory/users.ts";
+import { type AlertStore, alertStoreOf } from "./events/alert-store.ts";
+import { type EventCounts, eventCountsOf } from "./events/event-counts.ts";
+import { type EventList, eventListOf } from "./events/event-list.ts";
 import { type EventStore, eventStoreOf } from "./events/event-store.ts";
 import type { GateObject } from "./gate/gate-object.ts";
 import { passesShield } from "./gate/shield.ts";
+import { siteverify } from "./gate/siteverify.ts";
 import { type KeyCommands, keyCommandsOf } from "./keys/key-commands.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { type KeyRingStore, keyRingOfIsolate } from "./keys/key-ring-store.ts";
@@ -39,6 +43,9 @@ export interface Service {
   operations: Operations;
   endedSessions: EndedSessions;
   events: EventStore;
+  eventList: EventList;
+  eventCounts: EventCounts;
+  alerts: AlertStore;
   account(accountId: string): DurableObjectStub<AccountObject>;
   gate(shard: string): DurableObjectStub<GateObject>;
   /** Whether a client may pass the shield. Yes where that does not answer: the gates decide. */
@@ -47,6 +54,8 @@ export interface Service {
   takeHashPlace(visit: Visit): HashPlace | undefined;
   /** Whether a password is one of a known breach. No without an API to ask; one that does not answer is a log line. */
   isBreached(password: string): Promise<boolean>;
+  /** What the bot check says of a token. Unknown without one, or when it does not answer, which is a line in the log. */
+  checkBot(token: string): Promise<"human" | "bot" | "unknown">;
   /** Sends a mail after the response. A mail that does not leave is a log line, never a different answer. */
   sendLater(message: Message): void;
   /** Sends a mail now. False when it did not leave. */
@@ -100,11 +109,15 @@ export function openService(
     operations: operationsOf(env.DB),
     endedSessions: endedSessionsOf(env.DB),
     events: eventStoreOf(env.EVENTS),
+    eventList: eventListOf(env.EVENTS, eventCountsOf(env.EVENTS)),
+    eventCounts: eventCountsOf(env.EVENTS),
+    alerts: alertStoreOf(env.EVENTS),
     account,
     gate,
     passesShield: ({ network }) => passesShield(env.SHIELD, network.source),
     takeHashPlace: ({ network, now }) => hashPlaces.take(network.source, now),
     isBreached: (password) => askRangeApi(config, password),
+    checkBot: (token) => askSiteVerify(config, token),
     sendLater: (message) => waitUntil(deliver(transportOf(env, config), message)),
     send: (message) => deliver(transportOf(env, config), message),
     waitUntil,
@@ -193,6 +206,17 @@ async function askRangeApi({ breachCheckUrl }: Config, password: string): Promis
   } catch (error) {
     logFault("breach_check_failed", error);
     return false;
+  }
+}
+
+/** Fails closed as a proof: what nobody has confirmed speaks for nobody. */
+async function askSiteVerify({ botCheck }: Config, token: string): Promise<"human" | "bot" | "unknown"> {
+  if (!botCheck) return "unknown";
+  try {
+    return (await siteverify(botCheck, token)) ? "human" : "bot";
+  } catch (error) {
+    logFault("bot_check_unavailable", error);
+    return "unknown";
   }
 }
 

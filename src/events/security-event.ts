@@ -103,9 +103,15 @@ export function isRoutine({ kind }: Pick<SecurityEvent, "kind">): boolean {
 }
 
 /** A UUIDv7 (RFC 9562 §5.7): 48 bits of time, the rest random. */
-function eventId(now: number): string {
+export function eventId(now: number): string {
   const time = now.toString(16).padStart(12, "0");
   const [, , , variant, node] = crypto.randomUUID().split("-");
   const random = crypto.randomUUID().slice(0, 3);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random}-${variant}-${node}`;
+}
+
+/** What sorts before every id of this time, and behind every earlier one: what a list by ids begins or ends at. */
+export function earliestIdAt(at: number): string {
+  const time = at.toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-`;
 }
