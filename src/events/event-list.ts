@@ -89,10 +89,7 @@ async function byArrival(counts: EventCounts, filter: EventFilter): Promise<Way<
  * Where events of a time lie, the newest first. The counts know it of every event that they have seen, however late it
  * came; those that came since are few, and may be of any time.
  */
-async function stretchesOf(
-  counts: EventCounts,
-  { kind = "", from, to }: EventFilter,
-): Promise<Way<number>["stretches"]> {
+async function stretchesOf(counts: EventCounts, { kind, from, to }: EventFilter): Promise<Way<number>["stretches"]> {
   if (from === undefined && to === undefined) return [{ first: 1, end: Number.MAX_SAFE_INTEGER }];
   const counted = await counts.counted();
   const known = await counts.stretch(from ?? 0, to ?? Number.MAX_SAFE_INTEGER, kind ?? "");
