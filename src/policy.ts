@@ -235,6 +235,17 @@ export const PAIR_MAX_WAIT_MS = HOUR;
 /** A pair that has been quiet this long starts afresh. */
 export const PAIR_FORGET_MS = DAY;
 /**
+ * Failures of one email key over all unrecognised browsers, from whatever source: beyond them the mailbox is proven first,
+ * until a session is opened. So all strangers of the world together have so many guesses, and nobody is locked out.
+ */
+export const ADDRESS_FAILURES = 20;
+/** In a row, with proofs: then only a reset opens the address to unrecognised browsers again (SP 800-63B-4 §3.2.2). */
+export const ADDRESS_FAILURES_MAX = 100;
+/** It opens by a reset and not by time; a client that asks again in an hour does no harm. */
+export const ADDRESS_CLOSED_RETRY_AFTER_SECONDS = 3_600;
+/** Not cleared by time, but a year without any failure is no attack that goes on, and rows must end some day. */
+export const ADDRESS_FORGET_MS = 365 * DAY;
+/**
  * Mails that a stranger can have sent in a rolling hour: to one address, from one source, from its surroundings. Beyond it the answer is
  * the same and no mail leaves, so that nobody's mailbox is flooded through us (OWASP Forgot Password Cheat Sheet).
  */
@@ -255,8 +266,12 @@ export const PROOFS_TO_ADDRESS = 3;
 export const PROOFS_TO_ADDRESS_WINDOW_MS = 10 * MINUTE;
 /** A try that never came back (crash, disconnect) counts as a failure this long. */
 export const RESERVATION_TTL_MS = 60 * SECOND;
-/** Gate rows past their use are dropped at most this often, by the write that comes next. */
+/** Gate rows past their use are dropped at most this often, by an alarm that is set while there are rows. */
 export const GATE_SWEEP_MS = 10 * MINUTE;
+/** A shard that has rows is looked at so often even when none of them can go yet: there may be too many. */
+export const GATE_SWEPT_AT_LEAST_MS = DAY;
+/** Rows a sweep leaves in a shard: read in milliseconds, and 80 million in all; a flood of more forgets its own oldest. */
+export const GATE_ROWS = 20_000;
 /** 12 bits of a keyed digest name the shard: many enough to spread a flood, few enough to stay warm. */
 export const GATE_SHARDS = 4096;
 

@@ -20,7 +20,8 @@ export type Refusal =
   | { refused: "source_throttled" | "network_throttled" | "pair_throttled"; retryAfterSeconds: number }
   | { refused: "shielded"; retryAfterSeconds: number }
   | { refused: "second_factor_budget_spent" | "factor_kind_closed"; retryAfterSeconds: number }
-  | { refused: "mailbox_unproven" }
+  | { refused: "address_closed"; retryAfterSeconds: number }
+  | { refused: "mailbox_unproven" | "address_unproven" | "bot_check_failed" }
   | { refused: "challenge_forged" | "challenge_expired" | "challenge_unknown" }
   | { refused: "challenge_exhausted" | "challenge_overtaken" }
   | { refused: "enrolment_forged" | "enrolment_unknown" }
@@ -45,6 +46,8 @@ export type Refusal =
   | { refused: "last_factor" | "second_factor_required" | "factor_kind_not_accepted" }
   | ClientRefusal
   | { refused: "client_may_not_forward" | "client_address_malformed" | "client_address_out_of_place" }
+  | { refused: "not_admin" | "own_account" | "unknown_account" | "unknown_key" }
+  | { refused: AdminConflict }
   | { refused: "no_hash_place"; retryAfterSeconds: number }
   | { refused: "store_unavailable"; store: string }
   | { refused: "misconfigured" | "fault" | "request_too_slow" | "keys_behind" };
@@ -61,6 +64,16 @@ export type OAuthRefusal =
   | { refused: "grant_type_unsupported" }
   | { refused: "subject_token_invalid" | "subject_session_ended" | "subject_token_bound" | "actor_chain_full" }
   | { refused: "target_unlisted" | "target_needs_more" };
+
+/** Why an admin cannot do something to an account or a key as it is; the `reason` member of its `conflict`. */
+export type AdminConflict =
+  | "account_not_active_now"
+  | "account_not_disabled"
+  | "account_changed"
+  | "unfit_for_admin"
+  | "never_rotated"
+  | "never_dropped"
+  | "too_many_keys";
 
 /** Why a new password is not taken; the `reason` member of `weak_password`. */
 export type PasswordWeakness = "too_short" | "too_long" | "too_common" | "contains_context" | "ill_formed" | "breached";

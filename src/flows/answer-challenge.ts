@@ -8,6 +8,7 @@ import type { Service, Visit } from "../service.ts";
 import { type ChallengeReference, verifyChallengeToken } from "../tokens/challenge-token.ts";
 import { makeUserHandle } from "../tokens/user-handle.ts";
 import { visitingBrowser } from "./browsers.ts";
+import { tellOfSession } from "./first-door.ts";
 import { type Issued, issue } from "./issue.ts";
 import { tellOfRefusal, tellOwner } from "./notices.ts";
 import { readPossession } from "./possession.ts";
@@ -47,6 +48,7 @@ export async function answerChallenge(
   }
   tellOfAnswer(service, visit, accountId, grant);
   if (grant.kind === "reset_prepared") return finishReset(service, visit, ring, accountId, grant);
+  if (purpose === "login" && grant.kind === "session") tellOfSession(service, grant.emailDigest);
   return issue(service, visit, accountId, grant);
 }
 

@@ -87,7 +87,7 @@ export async function confirmEmailChange(
   ]);
   // Taken already: nobody is signed out for a change that cannot be made.
   if (user?.status !== "active" || isTaken) return { refused: "link_used" };
-  const admitted = await askGates(service, ring, visit, user.emailKey);
+  const admitted = await askGates(service, ring, visit, { emailKey: user.emailKey });
   if ("refused" in admitted) return admitted;
   return moveTo(place, service, visit, ring, user, payload, password, admitted);
 }
@@ -104,7 +104,7 @@ async function moveTo(
 ): Promise<{ kind: "verified" } | Refusal> {
   const { right } = await place.use(() => verifyPassword(ring, user.password, password));
   if (!right) {
-    await admitted.settle("wrong");
+    await admitted.settle("wrong", { reason: "link_wrong_password", account: accountId });
     return { refused: "link_wrong_password" };
   }
   service.waitUntil(admitted.settle("right"));

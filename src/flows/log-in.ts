@@ -12,18 +12,19 @@ import type { Service, Visit } from "../service.ts";
 import { entryFor } from "../tokens/browser-cookie.ts";
 import { openLink } from "../tokens/one-time-link.ts";
 import { visitingBrowser } from "./browsers.ts";
-import { askGates, countAgainstSource } from "./first-door.ts";
+import { askGates, countAgainstSource, tellOfSession } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
 import { type AskedTerms, type Issued, issue, signInTerms } from "./issue.ts";
 import { verdictOn } from "./mailed-links.ts";
 import { tellOwner } from "./notices.ts";
 import { readPossession } from "./possession.ts";
 
-/** A sign-in by password; `proof` is the token of a mailed link. */
+/** A sign-in by password; `proof` is the token of a mailed link, and a bot check may stand in for it at the gates. */
 export interface LogInRequest extends AskedTerms {
   email: string;
   password: ShownPassword;
   proof: string | undefined;
+  passedBotCheck: boolean;
 }
 
 /**
@@ -39,7 +40,7 @@ async function logInFrom(
   place: HashPlace,
   service: Service,
   visit: Visit,
-  { email, password, proof, ...asked }: LogInRequest,
+  { email, password, proof, passedBotCheck, ...asked }: LogInRequest,
 ): Promise<Issued | Refusal> {
   const ring = await service.keyRing(visit.now);
   const possession = await readPossession(service, ring, visit);
@@ -51,17 +52,18 @@ async function logInFrom(
     proof === undefined ? { id: undefined } : readProof(service, ring, visit, proof, key),
   ]);
   if (isRefusal(proven)) return proven;
-  const credit = { browserId: entryFor(recognised, digest)?.browserId, proofId: proven.id };
+  const credit = { browserId: entryFor(recognised, digest)?.browserId, proofId: proven.id, passedBotCheck };
   const [user, admitted] = await Promise.all([
     service.users.findByEmailKey(key),
-    askGates(service, ring, visit, key, credit),
+    askGates(service, ring, visit, { emailKey: key, credit }),
   ]);
   if ("refused" in admitted) return admitted;
   const refusal = await comparePassword(place, service, visit, ring, user, password);
-  if (refusal || !user) {
-    await admitted.settle("wrong");
-    return refusal ?? { refused: "unknown_email" };
+  if (refusal) {
+    await admitted.settle("wrong", { reason: refusal.refused, ...(user ? { account: user.id } : {}) });
+    return refusal;
   }
+  if (!user) return { refused: "unknown_email" };
   // A proof is good for one right password, so its gate is waited for; otherwise nothing depends on the answer.
   const settled = admitted.settle("right");
   const used = proven.id === undefined ? service.waitUntil(settled) : await settled;
@@ -83,7 +85,10 @@ async function knock(
   who: Knock,
 ): Promise<Issued | Refusal> {
   const grant = await service.account(id).openFirstDoor(verdict, terms, who);
-  if (!("refused" in grant)) return issue(service, visit, id, grant);
+  if (!("refused" in grant)) {
+    if (grant.kind === "session") tellOfSession(service, terms.emailDigest);
+    return issue(service, visit, id, grant);
+  }
   const unfamiliar = "unfamiliar" in grant ? grant.unfamiliar : undefined;
   if (unfamiliar) tellOwner(service, visit, id, { notice: "unfamiliar_sign_in", unfamiliar });
   return grant;

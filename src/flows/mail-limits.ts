@@ -4,9 +4,9 @@ import type { Message } from "../mail/message.ts";
 import type { Service, Visit } from "../service.ts";
 
 /** Whether this client may cause one more mail, which is then counted. */
-export async function mayCauseMail(service: Service, ring: KeyRing, { network }: Visit): Promise<boolean> {
+export async function mayCauseMail(service: Service, ring: KeyRing, { network, from }: Visit): Promise<boolean> {
   const { shard, subjects } = await mailsFromSourceGate(ring, network);
-  return service.gate(shard).spend(subjects);
+  return service.gate(shard).spend(subjects, { from });
 }
 
 /** Sends a mail after the response, unless the address has had its mails of the hour; the answer cannot tell. */

@@ -1,6 +1,7 @@
 import type { Activated } from "../account/activation.ts";
 import type { FactorView } from "../account/factors.ts";
 import type { Service, Visit } from "../service.ts";
+import { tellOfSession } from "./first-door.ts";
 import { type IssuedTokens, issueTokens } from "./issue.ts";
 import { tellOwner } from "./notices.ts";
 
@@ -23,5 +24,7 @@ export async function tellOfNewFactor(
 ): Promise<NewFactor> {
   tellOwner(service, visit, accountId, { notice: "factor_added", kind: factor.kind, label: factor.label });
   const added: NewFactor = { kind: "active", factor, recoveryCodes };
-  return session ? { ...added, tokens: await issueTokens(service, visit, accountId, session) } : added;
+  if (!session) return added;
+  tellOfSession(service, session.emailDigest);
+  return { ...added, tokens: await issueTokens(service, visit, accountId, session) };
 }

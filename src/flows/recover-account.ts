@@ -1,7 +1,8 @@
 import type { Canceller } from "../account/recovery.ts";
 import { emailKey } from "../directory/email-key.ts";
 import { isOpen, type User } from "../directory/users.ts";
-import { mailsToAddressGate } from "../gate/subjects.ts";
+import type { Failure } from "../gate/attempt.ts";
+import { addressOnlyCounted, mailsToAddressGate } from "../gate/subjects.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { logLine } from "../log.ts";
 import { recoveryAsked, recoveryRunning } from "../mail/messages.ts";
@@ -43,17 +44,26 @@ async function startFrom(
 ): Promise<{ kind: "recovery_sent" } | Refusal> {
   const ring = await service.keyRing(visit.now);
   const key = emailKey(email) ?? "";
-  const [user, admitted] = await Promise.all([service.users.findByEmailKey(key), askGates(service, ring, visit, key)]);
+  const [user, admitted] = await Promise.all([
+    service.users.findByEmailKey(key),
+    askGates(service, ring, visit, { emailKey: key, counting: addressOnlyCounted }),
+  ]);
   if ("refused" in admitted) return admitted;
   // A freeze has closed it for signing in alone: whoever has lost the factors as well has no other way back.
   const { right } = await place.use(() =>
     verifyPassword(ring, thawedPassword(user?.password ?? dummyHash(ring)), password),
   );
   const isOwner = user !== undefined && right && isOpen(user);
-  // Until it is settled the try counts as a failure, so nothing is won by not waiting.
-  service.waitUntil(admitted.settle(isOwner ? "right" : "wrong"));
+  // Until it is settled the try counts as a failure, so nothing is won by not waiting. And a right one counts like a wrong
+  // one: whoever asks next how often he may still try would hear from the gate what the answer does not tell.
+  service.waitUntil(admitted.settle("wrong", isOwner ? undefined : failureOf(user, right)));
   if (isOwner && mayRecover(service, user)) service.waitUntil(mailConfirmation(service, ring, visit, user));
   return { kind: "recovery_sent" };
+}
+
+function failureOf(user: User | undefined, right: boolean): Failure {
+  if (!user) return { reason: "unknown_email" };
+  return { reason: right ? "account_not_active" : "wrong_password", account: user.id };
 }
 
 function mayRecover({ config }: Service, { roles }: User): boolean {

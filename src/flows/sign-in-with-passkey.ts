@@ -13,7 +13,7 @@ import { entryFor } from "../tokens/browser-cookie.ts";
 import { makePasskeyChallenge, readPasskeyChallenge } from "../tokens/passkey-challenge.ts";
 import { readUserHandle } from "../tokens/user-handle.ts";
 import { visitingBrowser } from "./browsers.ts";
-import { reserve } from "./first-door.ts";
+import { reserve, tellOfSession } from "./first-door.ts";
 import { type AskedTerms, type Issued, issue, signInTerms } from "./issue.ts";
 import { verdictOn } from "./mailed-links.ts";
 import { tellOfRefusal } from "./notices.ts";
@@ -66,7 +66,9 @@ async function conclude(
   asked: Promise<SessionGrant | Refusal> | undefined,
 ): Promise<Issued | Refusal> {
   const [admitted, user, grant] = await Promise.all([
-    assertionGate(ring, visit.network).then((request) => reserve(service, request)),
+    assertionGate(ring, visit.network).then((request) =>
+      reserve(service, request, { from: visit.from, factor: "passkey" }),
+    ),
     named && service.users.findById(named.accountId),
     asked,
   ]);
@@ -77,12 +79,16 @@ async function conclude(
     if (named && grant && isRefusal(grant)) tellOfRefusal(service, visit, named.accountId, grant);
     if (isRefusal(admitted)) return admitted;
     const refusal: Refusal = grant && isRefusal(grant) ? grant : { refused: "assertion_unnamed" };
-    await admitted.settle(GUESSES_NOTHING.has(refusal.refused) ? "released" : "wrong");
+    // What an account object has refused it has recorded.
+    const failure = grant && isRefusal(grant) ? undefined : { reason: refusal.refused };
+    await admitted.settle(GUESSES_NOTHING.has(refusal.refused) ? "released" : "wrong", failure);
     return refusal;
   }
   if (!isRefusal(admitted)) service.waitUntil(admitted.settle("right"));
   const current = await withRoles(service, named.accountId, grant, user.roles);
-  return "refused" in current ? current : issue(service, visit, named.accountId, withDigest(current, digest));
+  if ("refused" in current) return current;
+  tellOfSession(service, digest);
+  return issue(service, visit, named.accountId, withDigest(current, digest));
 }
 
 /** Whoever shares a network with a browser that its account recognises must not close the way of its passkey. */

@@ -1,4 +1,5 @@
 import { emailKey } from "../directory/email-key.ts";
+import { withoutAddress } from "../gate/subjects.ts";
 import type { HashPlace } from "../passwords/hash-places.ts";
 import { verifyPassword } from "../passwords/password-hash.ts";
 import type { ShownPassword } from "../passwords/password-policy.ts";
@@ -6,7 +7,7 @@ import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import { openLink } from "../tokens/one-time-link.ts";
 import { confirmEmailChange } from "./change-email.ts";
-import { askGates, countAgainstSource } from "./first-door.ts";
+import { askGates, countAgainstSource, forgiveAddress } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
 
 /**
@@ -41,14 +42,17 @@ async function verifyFrom(
   }
   const { email, password: hash } = registration;
   const key = emailKey(email) ?? "";
-  const admitted = await askGates(service, ring, visit, key);
+  const admitted = await askGates(service, ring, visit, { emailKey: key, counting: withoutAddress });
   if ("refused" in admitted) return admitted;
   const { right } = await place.use(() => verifyPassword(ring, hash, password));
   if (!right) {
-    await admitted.settle("wrong");
+    await admitted.settle("wrong", { reason: "link_wrong_password" });
     return { refused: "link_wrong_password" };
   }
   service.waitUntil(admitted.settle("right"));
   const user = { id: crypto.randomUUID(), email, emailKey: key, password: hash, createdAt: visit.now };
-  return (await service.users.add(user)) ? { kind: "verified" } : { refused: "link_used" };
+  if (!(await service.users.add(user))) return { refused: "link_used" };
+  // What strangers have tried before there was an account is nothing to whoever has proven the mailbox.
+  service.waitUntil(forgiveAddress(service, ring, visit, key));
+  return { kind: "verified" };
 }

@@ -1,5 +1,13 @@
-import { GATE_SWEEP_MS } from "../policy.ts";
+import { GATE_ROWS } from "../policy.ts";
 import type { FailureWindow } from "./windows.ts";
+
+/** How long a row is kept. */
+export interface Keeping {
+  /** Epoch milliseconds. */
+  forgettableAt: number;
+  /** Whether it must not make room for others before that. */
+  isSticky: boolean;
+}
 
 /**
  * The failures a gate has counted, a row a subject. The table is made by the first failure: a shard that has only seen
@@ -8,7 +16,6 @@ import type { FailureWindow } from "./windows.ts";
 export class WindowStore {
   #sql: SqlStorage;
   #exists: boolean;
-  #sweptAt = 0;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -21,12 +28,12 @@ export class WindowStore {
     return row ? (JSON.parse(row.state) as FailureWindow) : { failures: [], inARow: 0 };
   }
 
-  write(key: string, window: FailureWindow, forgettableAt: number): void {
+  write(key: string, window: FailureWindow, { forgettableAt, isSticky }: Keeping): void {
     this.#create();
     this.#sql.exec(
       "INSERT INTO windows VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET state = ?2, forgettable_at = ?3",
       key,
-      JSON.stringify(window),
+      JSON.stringify(isSticky ? { ...window, sticky: 1 } : { ...window, sticky: undefined }),
       forgettableAt,
     );
   }
@@ -35,11 +42,24 @@ export class WindowStore {
     if (this.#exists) this.#sql.exec("DELETE FROM windows WHERE key = ?", key);
   }
 
-  /** Drops what can no longer hold anybody back, now and then, on the way of a write. */
-  sweep(now: number): void {
-    if (!this.#exists || now < this.#sweptAt + GATE_SWEEP_MS) return;
-    this.#sweptAt = now;
+  /** Forgets every subject whose key begins so. */
+  forgetAll(prefix: string): void {
+    if (this.#exists) this.#sql.exec("DELETE FROM windows WHERE substr(key, 1, length(?1)) = ?1", prefix);
+  }
+
+  /**
+   * Drops what can no longer hold anybody back. When there is still too much, what would be forgotten soonest makes room,
+   * addresses last, and what is sticky never. Answers when the next row may be forgotten, epoch milliseconds, while there
+   * are rows.
+   */
+  sweep(now: number): number | undefined {
+    if (!this.#exists) return undefined;
     this.#sql.exec("DELETE FROM windows WHERE forgettable_at <= ?", now);
+    const { rows, next } = this.#sql
+      .exec<{ rows: number; next: number | null }>("SELECT COUNT(*) AS rows, MIN(forgettable_at) AS next FROM windows")
+      .one();
+    if (rows > GATE_ROWS) this.#sql.exec(MAKE_ROOM, rows - GATE_ROWS);
+    return next ?? undefined;
   }
 
   #create(): void {
@@ -50,3 +70,8 @@ export class WindowStore {
     this.#exists = true;
   }
 }
+
+const MAKE_ROOM = `
+  DELETE FROM windows WHERE key IN (
+    SELECT key FROM windows WHERE state ->> 'sticky' IS NULL
+    ORDER BY key LIKE 'address:%', forgettable_at LIMIT ?)`;

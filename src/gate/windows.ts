@@ -20,10 +20,13 @@ import {
 
 /**
  * Which rule counts a subject: failures of a client (`source`), of its surroundings (`network`), of one email key tried
- * from one client or browser (`pair`); failed sign-ins by passkey alone, of a client and of its surroundings; tries with
+ * from one client or browser (`pair`) and over all that nobody recognises (`address`, in `address.ts`); failed sign-ins by passkey alone, of a client and of its surroundings; tries with
  * one mailed proof; mails asked for by a client, by its surroundings, and mails to one address, proofs apart.
  */
-export type SubjectKind = RollingKind | "pair";
+export type SubjectKind = CountedKind | "address";
+
+/** Those that time alone lets go on: all but the address. */
+export type CountedKind = RollingKind | "pair";
 
 type RollingKind =
   | "source"
@@ -42,6 +45,14 @@ export interface FailureWindow {
   inARow: number;
   /** Of a proof: a right password came with it. */
   usedUp?: true;
+  /** Of a network: which address each failure has tried, in a few digits, in the order of `failures`. */
+  marks?: string[];
+  /** Of a network: refused until then whatever was counted, epoch milliseconds. */
+  refusedUntil?: number;
+  /** Of an address: failures that nothing spoke for. `inARow` has all of them. */
+  unproven?: number;
+  /** Of an address: asks for a proof, however few have failed. */
+  proofAsked?: true;
 }
 
 const ROLLING: Record<RollingKind, { limit: number; windowMs: number }> = {
@@ -62,18 +73,34 @@ const OPEN_WAIT_MS = 1_000;
  * How long a subject must wait before the next try, in milliseconds; 0 when it may try now. `open` tries count as
  * failures until they are settled, so that fifty at once do not slip through together.
  */
-export function waitMs(kind: SubjectKind, window: FailureWindow, open: number, now: number): number {
-  return kind === "pair" ? pairWaitMs(window, open, now) : rollingWaitMs(ROLLING[kind], window, open, now);
+export function waitMs(kind: CountedKind, window: FailureWindow, open: number, now: number): number {
+  const wait = kind === "pair" ? pairWaitMs(window, open, now) : rollingWaitMs(ROLLING[kind], window, open, now);
+  return Math.max(wait, (window.refusedUntil ?? 0) - now, 0);
 }
 
-/** The window after one more failure. Keeps no more moments than the rule can ask for. */
-export function withFailure(kind: SubjectKind, window: FailureWindow, now: number): FailureWindow {
+/**
+ * The window after one more failure. Keeps no more moments than the rule can ask for, and of each which address it tried
+ * (`mark`), where that is told.
+ */
+export function withFailure(kind: CountedKind, window: FailureWindow, now: number, mark?: string): FailureWindow {
   const keep = kind === "pair" ? 1 : ROLLING[kind].limit;
   const forgotten = kind === "pair" && now > lastFailure(window) + PAIR_FORGET_MS;
-  return {
-    failures: [...window.failures, now].sort((a, b) => a - b).slice(-keep),
-    inARow: (forgotten ? 0 : window.inARow) + 1,
-  };
+  const failures = [...window.failures, now].sort((a, b) => a - b).slice(-keep);
+  const inARow = (forgotten ? 0 : window.inARow) + 1;
+  const { refusedUntil } = window;
+  const marks = mark === undefined && !window.marks ? {} : { marks: withMark(window, now, mark ?? "").slice(-keep) };
+  return { failures, inARow, ...marks, ...(refusedUntil === undefined ? {} : { refusedUntil }) };
+}
+
+/** How many different addresses the failures of a network have tried in its window. */
+export function addressesTouched({ failures, marks = [] }: FailureWindow, now: number): number {
+  const { windowMs } = ROLLING.network;
+  return new Set(marks.filter((mark, index) => mark !== "" && (failures[index] ?? 0) > now - windowMs)).size;
+}
+
+/** The window of a network that is refused until then, or the same one when it is for longer already. */
+export function refusedUntil(window: FailureWindow, until: number): FailureWindow {
+  return until <= (window.refusedUntil ?? 0) ? window : { ...window, refusedUntil: until };
 }
 
 /** The window of a proof that has done its work: as good as tried too often, for as long as its link could live. */
@@ -87,8 +114,15 @@ export function isUsedUp({ usedUp }: FailureWindow): boolean {
 }
 
 /** When a window can no longer hold anybody back, epoch milliseconds. */
-export function forgettableAt(kind: SubjectKind, window: FailureWindow): number {
-  return lastFailure(window) + (kind === "pair" ? PAIR_FORGET_MS : ROLLING[kind].windowMs);
+export function forgettableAt(kind: CountedKind, window: FailureWindow): number {
+  const counted = lastFailure(window) + (kind === "pair" ? PAIR_FORGET_MS : ROLLING[kind].windowMs);
+  return Math.max(counted, window.refusedUntil ?? 0);
+}
+
+/** The marks of a window with one more failure, in the order of its moments. */
+function withMark({ failures, marks = [] }: FailureWindow, now: number, mark: string): string[] {
+  const marked = [...failures.map((at, index) => ({ at, mark: marks[index] ?? "" })), { at: now, mark }];
+  return marked.sort((a, b) => a.at - b.at).map((one) => one.mark);
 }
 
 function rollingWaitMs(

@@ -67,6 +67,9 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   second_factor_budget_spent: "too_many_attempts",
   factor_kind_closed: "too_many_attempts",
   mailbox_unproven: "proof_required",
+  address_unproven: "proof_required",
+  bot_check_failed: "proof_required",
+  address_closed: "too_many_attempts",
   challenge_forged: "invalid_challenge",
   challenge_expired: "invalid_challenge",
   challenge_unknown: "invalid_challenge",
@@ -120,6 +123,17 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   client_may_not_forward: "forbidden",
   client_address_malformed: "invalid_request",
   client_address_out_of_place: "invalid_request",
+  not_admin: "forbidden",
+  own_account: "forbidden",
+  unknown_account: "not_found",
+  unknown_key: "not_found",
+  account_not_active_now: "conflict",
+  account_not_disabled: "conflict",
+  account_changed: "conflict",
+  unfit_for_admin: "conflict",
+  never_rotated: "conflict",
+  never_dropped: "conflict",
+  too_many_keys: "conflict",
   no_hash_place: "unavailable",
   store_unavailable: "unavailable",
   misconfigured: "unavailable",
@@ -173,6 +187,7 @@ function detailsOf(refusal: Refusal, code: string, scheme: "Bearer" | "DPoP"): D
     case "wrong_method":
       return { headers: { Allow: refusal.allow.join(", ") } };
     case "mailbox_unproven":
+    case "address_unproven":
       return { members: { methods: ["mail_link"] } };
     case "weak_password":
       return { members: { reason: refusal.reason } };

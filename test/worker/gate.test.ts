@@ -11,7 +11,7 @@ const MINUTE = 60_000;
 const newAddress = () => `${crypto.randomUUID()}@example.com`;
 const network = () => clientNetwork(newSource());
 const newProof = async (emailKey = newAddress()) =>
-  emailGate(await ring(), emailKey, network(), undefined, crypto.randomUUID());
+  emailGate(await ring(), emailKey, network(), { proofId: crypto.randomUUID() });
 
 const reserve = (gate: GateRequest) => env.GATES.getByName(gate.shard).reserve(gate.subjects);
 const settle = (gate: GateRequest, reservation: string, outcome: "right" | "wrong" | "released") =>
@@ -92,7 +92,7 @@ describe("a mailed proof", () => {
     const key = newAddress();
     const client = network();
     const pair = await emailGate(await ring(), key, client);
-    const withProof = await emailGate(await ring(), key, client, undefined, crypto.randomUUID());
+    const withProof = await emailGate(await ring(), key, client, { proofId: crypto.randomUUID() });
     await failTimes(3, pair);
     await failTimes(2, withProof);
     expect(await reserve(pair)).toMatchObject({ refused: "pair_throttled" });
@@ -104,7 +104,7 @@ describe("a mailed proof", () => {
     const key = newAddress();
     const client = network();
     const pair = await emailGate(await ring(), key, client);
-    const withProof = await emailGate(await ring(), key, client, undefined, crypto.randomUUID());
+    const withProof = await emailGate(await ring(), key, client, { proofId: crypto.randomUUID() });
     for (let i = 0; i < 5; i += 1) await admitted(withProof);
     expect(await reserve(pair)).toMatchObject({ refused: "pair_throttled" });
   });
@@ -115,12 +115,12 @@ describe("a recognised browser", () => {
     const key = newAddress();
     const client = network();
     const stranger = await emailGate(await ring(), key, client);
-    const browser = await emailGate(await ring(), key, client, "b1");
+    const browser = await emailGate(await ring(), key, client, { browserId: "b1" });
     await failTimes(5, stranger);
     expect(await reserve(stranger)).toMatchObject({ refused: "pair_throttled" });
     await failTimes(5, browser);
     expect(await reserve(browser)).toMatchObject({ refused: "pair_throttled" });
-    await admitted(await emailGate(await ring(), key, client, "b2"));
+    await admitted(await emailGate(await ring(), key, client, { browserId: "b2" }));
   });
 });
 
@@ -180,7 +180,7 @@ describe("what a gate writes", () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     for (const gate of [
       await emailGate(await ring(), newAddress(), network()),
-      await emailGate(await ring(), newAddress(), network(), "b1"),
+      await emailGate(await ring(), newAddress(), network(), { browserId: "b1" }),
       await assertionGate(await ring(), network()),
     ]) {
       expect(await writes(gate, "right")).toBe(0);

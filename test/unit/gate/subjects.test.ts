@@ -61,25 +61,25 @@ describe("the gate of an email key", () => {
 
   it("counts a recognised browser by itself, wherever it is", async () => {
     const home = await emailGate(ring, "ada@example.com", HOME);
-    const browser = await emailGate(ring, "ada@example.com", HOME, "b1");
+    const browser = await emailGate(ring, "ada@example.com", HOME, { browserId: "b1" });
     expect(browser.shard).toBe(home.shard);
     expect(browser.subjects.map(({ kind }) => kind)).toEqual(["pair"]);
     expect(browser.subjects).not.toEqual(home.subjects);
-    expect(await emailGate(ring, "ada@example.com", ELSEWHERE, "b1")).toEqual(browser);
-    expect(await emailGate(ring, "ada@example.com", HOME, "b2")).not.toEqual(browser);
-    expect(await emailGate(ring, "eve@example.com", HOME, "b1")).not.toEqual(browser);
+    expect(await emailGate(ring, "ada@example.com", ELSEWHERE, { browserId: "b1" })).toEqual(browser);
+    expect(await emailGate(ring, "ada@example.com", HOME, { browserId: "b2" })).not.toEqual(browser);
+    expect(await emailGate(ring, "eve@example.com", HOME, { browserId: "b1" })).not.toEqual(browser);
   });
 
   it("never takes a browser for a client whose address reads the same", async () => {
     const subjectsOf = async (browserId?: string) =>
-      (await emailGate(ring, "ada@example.com", HOME, browserId)).subjects.map(({ key }) => key);
+      (await emailGate(ring, "ada@example.com", HOME, { browserId })).subjects.map(({ key }) => key);
     expect(await subjectsOf(HOME.source)).not.toEqual(await subjectsOf());
   });
 
   it("takes the attempts of a mailed proof in place of the waits of the pair, which is counted still", async () => {
     for (const browserId of [undefined, "b1"]) {
-      const [pair] = (await emailGate(ring, "ada@example.com", HOME, browserId)).subjects;
-      const gate = await emailGate(ring, "ada@example.com", HOME, browserId, "p1");
+      const [pair] = (await emailGate(ring, "ada@example.com", HOME, { browserId })).subjects;
+      const gate = await emailGate(ring, "ada@example.com", HOME, { browserId, proofId: "p1" });
       expect(gate.subjects).toEqual([
         { kind: "proof", key: "proof:p1" },
         { ...pair, onlyCounted: true },

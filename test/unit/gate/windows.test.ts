@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  type CountedKind,
   type FailureWindow,
   forgettableAt,
   isUsedUp,
-  type SubjectKind,
   usedUpProof,
   waitMs,
   withFailure,
@@ -18,7 +18,7 @@ const NOW = 1_800_000_000_000;
 const EMPTY: FailureWindow = { failures: [], inARow: 0 };
 
 /** The window after failures at these moments. */
-function windowOf(kind: SubjectKind, moments: number[]): FailureWindow {
+function windowOf(kind: CountedKind, moments: number[]): FailureWindow {
   return moments.reduce((window, at) => withFailure(kind, window, at), EMPTY);
 }
 
@@ -151,7 +151,7 @@ describe("a proof that has done its work", () => {
 });
 
 describe("any window", () => {
-  const kinds = fc.constantFrom<SubjectKind[]>(
+  const kinds = fc.constantFrom<CountedKind[]>(
     "source",
     "network",
     "pair",

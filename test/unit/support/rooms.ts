@@ -4,7 +4,7 @@ import { importsOf, namesIn, type SourceFile, usesAny } from "./source-scan.ts";
 const PLAIN = ["keys", "passwords", "factors", "tokens"];
 const POLICIES = ["policy", "token-policy", "event-policy", "edge-policy"];
 /** What an object needs to record and to ship events. */
-const RECORDING = ["events/security-event.ts", "events/event-store.ts", "events/outbox.ts"];
+const RECORDING = ["events/security-event.ts", "events/event-store.ts", "events/outbox.ts", "events/earliest-alarm.ts"];
 const STORED = ["directory", "events", "mail"];
 const BELOW_FLOWS = [
   ...POLICIES,
@@ -13,6 +13,7 @@ const BELOW_FLOWS = [
   "config",
   "audiences",
   "alerting",
+  "bot-check",
   ...PLAIN,
   "account",
   "gate",
@@ -33,8 +34,9 @@ export const ROOMS: Record<string, string[]> = {
   globals: [],
   settings: [],
   audiences: ["settings", "tokens", "keys", "strict-json", ...POLICIES],
+  "bot-check": ["settings"],
   alerting: ["settings", "directory/email-key.ts", ...POLICIES],
-  config: [...POLICIES, "settings", "audiences", "alerting", "tokens"],
+  config: [...POLICIES, "settings", "audiences", "alerting", "bot-check", "tokens"],
   "strict-json": [],
   service: [...BELOW_FLOWS, "visit"],
   visit: ["gate/network.ts", "events/security-event.ts"],
