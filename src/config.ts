@@ -1,5 +1,6 @@
 import { type Alerting, readAlerting, readEventRetention } from "./alerting.ts";
 import { type Client, readAudiences, readClients } from "./audiences.ts";
+import { type BotCheckSettings, readBotCheck } from "./bot-check.ts";
 import {
   DAY_MS,
   HOUR_MS,
@@ -53,6 +54,8 @@ export interface Config {
   passwordMin: number;
   /** Where new passwords are looked up among those of known breaches, ending in a slash; nowhere if not set. */
   breachCheckUrl: string | undefined;
+  /** How it is checked that no program signs in; not at all if not set. */
+  botCheck: BotCheckSettings | undefined;
   /** `invite`: only who has been invited by an operator gets an account. */
   registration: "open" | "closed" | "invite";
   /** How long somebody without any factor waits for a way back in; 0: there is none. */
@@ -98,6 +101,7 @@ function readConfig(settings: Settings): Config {
   const appName = settings.text("APP_NAME", "Sallyport");
   const relyingParty = readRelyingParty(settings, issuer, appName);
   const audiences = readAudiences(settings, issuer);
+  const allowedOrigins = new Set([issuer, ...readOrigins(settings, "ALLOWED_ORIGINS")]);
   return {
     issuer,
     isLocal,
@@ -109,11 +113,12 @@ function readConfig(settings: Settings): Config {
     relatedOrigins: relatedOriginsOf(relyingParty),
     passwordMin: readPasswordMin(settings, profile, secondFactor),
     breachCheckUrl: readBreachCheckUrl(settings, isLocal),
+    botCheck: readBotCheck(settings, isLocal, allowedOrigins),
     registration: settings.oneOf("REGISTRATION", ["open", "closed", "invite"], "open"),
     recoveryDelayMs: readRecoveryDelay(settings, secondFactor),
     adminFactor: settings.oneOf("ADMIN_FACTOR", ["any", "passkey"], "any"),
     twoPersonReset: settings.oneOf("TWO_PERSON_RESET", ["on", "off"], "off") === "on",
-    allowedOrigins: new Set([issuer, ...readOrigins(settings, "ALLOWED_ORIGINS")]),
+    allowedOrigins,
     accessTokenTtlSeconds: readAccessTokenTtl(settings),
     keyRotationMs: readKeyRotation(settings),
     sessions,

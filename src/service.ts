@@ -10,6 +10,7 @@ import { type Users, usersOf } from "./directory/users.ts";
 import { type AlertStore, alertStoreOf } from "./events/alert-store.ts";
 import { type EventCounts, eventCountsOf } from "./events/event-counts.ts";
 import { type EventList, eventListOf } from "./events/event-list.ts";
+import { type ChainStore, chainStoreOf } from "./events/chain-store.ts";
 import { type EventStore, eventStoreOf } from "./events/event-store.ts";
 import type { GateObject } from "./gate/gate-object.ts";
 import { passesShield } from "./gate/shield.ts";
@@ -43,6 +44,7 @@ export interface Service {
   operations: Operations;
   endedSessions: EndedSessions;
   events: EventStore;
+  eventChain: ChainStore;
   eventList: EventList;
   eventCounts: EventCounts;
   alerts: AlertStore;
@@ -101,17 +103,7 @@ export function openService(
     config,
     keyRing: (now) => keyRings.current(env, now),
     keyCommands: keyCommandsOf(keyRings, env, config.keyRotationMs),
-    users: usersOf(env.DB),
-    userChanges: userChangesOf(env.DB),
-    appointments: appointmentsOf(env.DB),
-    passkeyOwners: passkeyOwnersOf(env.DB),
-    importedUsers: importedUsersOf(env.DB),
-    operations: operationsOf(env.DB),
-    endedSessions: endedSessionsOf(env.DB),
-    events: eventStoreOf(env.EVENTS),
-    eventList: eventListOf(env.EVENTS, eventCountsOf(env.EVENTS)),
-    eventCounts: eventCountsOf(env.EVENTS),
-    alerts: alertStoreOf(env.EVENTS),
+    ...databasesOf(env),
     account,
     gate,
     passesShield: ({ network }) => passesShield(env.SHIELD, network.source),
@@ -128,6 +120,24 @@ export function openService(
       objects: () => gate("0").ping(),
     },
     ...(hasMailbox(config) ? { readMailbox } : {}),
+  };
+}
+
+/** What the two databases are asked for. */
+function databasesOf(env: Env) {
+  return {
+    users: usersOf(env.DB),
+    userChanges: userChangesOf(env.DB),
+    appointments: appointmentsOf(env.DB),
+    passkeyOwners: passkeyOwnersOf(env.DB),
+    importedUsers: importedUsersOf(env.DB),
+    operations: operationsOf(env.DB),
+    endedSessions: endedSessionsOf(env.DB),
+    events: eventStoreOf(env.EVENTS),
+    eventChain: chainStoreOf(env.EVENTS),
+    eventList: eventListOf(env.EVENTS, eventCountsOf(env.EVENTS)),
+    eventCounts: eventCountsOf(env.EVENTS),
+    alerts: alertStoreOf(env.EVENTS),
   };
 }
 

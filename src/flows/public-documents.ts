@@ -60,6 +60,7 @@ export function readConfig({ config }: Service) {
     second_factor: config.secondFactor,
     registration: config.registration,
     trusted_browser_days: config.trustedBrowserDays,
+    ...(config.botCheck ? { bot_check: { kind: "turnstile", site_key: config.botCheck.siteKey } } : {}),
   };
 }
 

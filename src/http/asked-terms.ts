@@ -10,6 +10,15 @@ export function audienceProblem(c: Context<Api>, audience: string | undefined): 
   return { refused: "malformed_body", errors: [{ path: "audience", message: "is not an audience of this service" }] };
 }
 
+/** Proof of a kind that is not offered is an error: passed over, it would not be told from one that is good. */
+export function proofProblem(c: Context<Api>, kind: "mail_link" | "turnstile" | undefined): Refusal | undefined {
+  if (kind !== "turnstile" || c.get("service").config.botCheck) return undefined;
+  return {
+    refused: "malformed_body",
+    errors: [{ path: "proof.kind", message: "is not one that this service offers" }],
+  };
+}
+
 /** A page may read its refresh token only where a stolen one is worth nothing: bound to a key (RFC 9449). */
 export function deliveryProblem(c: Context<Api>, delivery: "body" | undefined): Refusal | undefined {
   if (delivery === undefined || !isBrowserRequest(c) || c.get("visit").dpop !== undefined) return undefined;

@@ -3,6 +3,7 @@ import { routePath } from "hono/route";
 import { logLine } from "../log.ts";
 import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
 import type { FieldError, Refusal } from "../refusal.ts";
+import type { Service } from "../service.ts";
 import type { Api } from "./context.ts";
 
 /** Status and text of every code: all that the wire learns of a refusal, but for {@link detailsOf}. */
@@ -148,7 +149,7 @@ export function refuse(c: Context<Api>, refusal: Refusal): Response {
   const [usual, title] = PROBLEMS[code];
   // RFC 9449 §7.1: where an access token is asked for, a proof that is not good is an unauthorized request.
   const status = "isBearer" in refusal && refusal.isBearer ? 401 : usual;
-  const { headers = {}, members = {} } = detailsOf(refusal, code, schemeOf(c));
+  const { headers = {}, members = {} } = detailsOf(refusal, code, c);
   const requestId = c.get("requestId");
   logRefusal(c, refusal.refused, status);
   const body = { type: `urn:sallyport:problem:${code}`, title, status, code, request_id: requestId, ...members };
@@ -173,7 +174,7 @@ function schemeOf(c: Context<Api>): "Bearer" | "DPoP" {
 }
 
 /** Headers and members that only some refusals have. */
-function detailsOf(refusal: Refusal, code: string, scheme: "Bearer" | "DPoP"): Details {
+function detailsOf(refusal: Refusal, code: string, c: Context<Api>): Details {
   if ("isBearer" in refusal && refusal.isBearer) return authenticateWith("DPoP", `error="${code}"`);
   if ("retryAfterSeconds" in refusal) return retryAfter(refusal.retryAfterSeconds);
   if ("attemptsRemaining" in refusal) return { members: { attempts_remaining: refusal.attemptsRemaining } };
@@ -187,8 +188,10 @@ function detailsOf(refusal: Refusal, code: string, scheme: "Bearer" | "DPoP"): D
     case "wrong_method":
       return { headers: { Allow: refusal.allow.join(", ") } };
     case "mailbox_unproven":
-    case "address_unproven":
       return { members: { methods: ["mail_link"] } };
+    case "address_unproven":
+    case "bot_check_failed":
+      return { members: { methods: proofMethods(c) } };
     case "weak_password":
       return { members: { reason: refusal.reason } };
     case "store_unavailable":
@@ -201,14 +204,23 @@ function detailsOf(refusal: Refusal, code: string, scheme: "Bearer" | "DPoP"): D
     case "access_token_missing":
     case "access_token_invalid":
     case "session_ended":
-      return authenticateWith(scheme, `error="${code}"`);
+      return authenticateWith(schemeOf(c), `error="${code}"`);
     case "proof_too_old":
-      return authenticateWith(scheme, `error="${code}", acr_values="${refusal.acr}", max_age=${refusal.maxAgeSeconds}`);
+      return authenticateWith(
+        schemeOf(c),
+        `error="${code}", acr_values="${refusal.acr}", max_age=${refusal.maxAgeSeconds}`,
+      );
     case "proof_below_audience":
-      return authenticateWith(scheme, `error="${code}", acr_values="${refusal.acr}"`);
+      return authenticateWith(schemeOf(c), `error="${code}", acr_values="${refusal.acr}"`);
     default:
       return {};
   }
+}
+
+/** What a gate takes as a proof. The account's own demand is for the mailbox alone. */
+function proofMethods(c: Context<Api>): string[] {
+  const service: Service | undefined = c.get("service");
+  return ["mail_link", ...(service?.config.botCheck ? ["turnstile"] : [])];
 }
 
 /** Where a request is not what it has to be, for the refusals that say so. */

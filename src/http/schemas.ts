@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { BOT_CHECK_TOKEN_MAX } from "../edge-policy.ts";
 import { comparablePassword, comparableRecoveryCode, isEmailAddress } from "../flows/typed-credentials.ts";
 import { BODY_MAX_BYTES, FACTOR_LABEL_MAX, PASSKEY_BODY_MAX_BYTES } from "../policy.ts";
 import { TOKEN_MAX_LENGTH } from "../token-policy.ts";
@@ -24,6 +25,11 @@ const password = v.pipe(
 const token = v.pipe(text, v.maxLength(TOKEN_MAX_LENGTH, "is too long"));
 /** A sealed link carries an address and a hash, so it is longer than any other token. */
 const linkToken = v.pipe(text, v.maxLength(BODY_MAX_BYTES));
+const botCheckToken = v.pipe(
+  text,
+  v.minLength(1, "must not be empty"),
+  v.maxLength(BOT_CHECK_TOKEN_MAX, "is too long"),
+);
 const uuid = v.pipe(text, v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "must be an id"));
 
 /** Six ASCII digits; one space inside is how apps show them and is forgiven, nothing else. */
@@ -91,7 +97,12 @@ export const PasswordSignIn = v.strictObject({
   email,
   password,
   ...asked,
-  proof: v.optional(v.strictObject({ kind: v.literal("mail_link"), token: linkToken })),
+  proof: v.optional(
+    v.variant("kind", [
+      v.strictObject({ kind: v.literal("mail_link"), token: linkToken }),
+      v.strictObject({ kind: v.literal("turnstile"), token: botCheckToken }),
+    ]),
+  ),
 });
 export const PasskeySignIn = v.strictObject({
   response: assertion,

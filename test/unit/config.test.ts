@@ -19,6 +19,7 @@ describe("settings left alone", () => {
       relyingParty: { id: "localhost", name: "Sallyport", origins: ["http://localhost:8787"] },
       relatedOrigins: [],
       breachCheckUrl: undefined,
+      botCheck: undefined,
       registration: "open",
       recoveryDelayMs: 72 * HOUR,
       twoPersonReset: false,

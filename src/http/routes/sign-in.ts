@@ -1,11 +1,12 @@
 import { Hono } from "hono";
+import { passBotCheck } from "../../flows/check-bot.ts";
 import { logIn } from "../../flows/log-in.ts";
 import { logOut } from "../../flows/log-out.ts";
 import { requestProof } from "../../flows/prove-mailbox.ts";
 import { refresh } from "../../flows/refresh.ts";
 import { isRefusal } from "../../refusal.ts";
 import { answerIssued } from "../answer.ts";
-import { audienceProblem, deliveryProblem } from "../asked-terms.ts";
+import { audienceProblem, deliveryProblem, proofProblem } from "../asked-terms.ts";
 import { readBody } from "../body.ts";
 import type { Api } from "../context.ts";
 import { readFirstDoorBody } from "../first-door-body.ts";
@@ -21,9 +22,12 @@ export const signIn = new Hono<Api>()
     const body = await readFirstDoorBody(c, PasswordSignIn);
     if (isRefusal(body)) return refuse(c, body);
     const { email, password, remember, proof, audience, token_delivery: delivery } = body.value;
-    const problem = audienceProblem(c, audience) ?? deliveryProblem(c, delivery);
+    const problem = audienceProblem(c, audience) ?? deliveryProblem(c, delivery) ?? proofProblem(c, proof?.kind);
     if (problem) return refuse(c, problem);
-    const request = { email, password, remember, proof: proof?.token, audience, delivery };
+    const [link, token] = proof?.kind === "turnstile" ? [undefined, proof.token] : [proof?.token, undefined];
+    const check = await passBotCheck(c.get("service"), c.get("visit"), token);
+    if (isRefusal(check)) return refuse(c, check);
+    const request = { email, password, remember, proof: link, passedBotCheck: check.hasPassed, audience, delivery };
     return answerIssued(c, await logIn(c.get("service"), c.get("visit"), request));
   })
   .post("/proof", async (c) => {

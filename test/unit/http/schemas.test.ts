@@ -154,6 +154,11 @@ describe("a sign-in by password", () => {
     expect(read(PasswordSignIn, { ...SIGN_IN, proof })).toEqual({ ...signIn, proof });
   });
 
+  it("may bring what a bot check has given", () => {
+    const check = { kind: "turnstile", token: "a".repeat(2_048) };
+    expect(read(PasswordSignIn, { ...SIGN_IN, proof: check })).toMatchObject({ proof: check });
+  });
+
   it("carries the password in its normal form and as it was typed, which imported hashes are made of", () => {
     const typed = "le\u0300tmein ﬁve … times";
     const password = { normalized: "l\u00e8tmein five ... times", typed };
@@ -161,7 +166,10 @@ describe("a sign-in by password", () => {
   });
 
   it.each([
-    ["another kind", { ...proof, kind: "turnstile" }],
+    ["another kind", { ...proof, kind: "recaptcha" }],
+    ["a bot check without a token", { kind: "turnstile" }],
+    ["a bot check with an empty token", { kind: "turnstile", token: "" }],
+    ["a bot check with a longer token than any", { kind: "turnstile", token: "a".repeat(2_049) }],
     ["no kind", { token: "token" }],
     ["no token", { kind: "mail_link" }],
     ["an empty one", {}],
