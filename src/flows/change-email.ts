@@ -21,7 +21,7 @@ import type { LinkPayloads } from "../tokens/one-time-link.ts";
 import { proofOf, releasePasskeys } from "./change-factors.ts";
 import type { AdmittedTry } from "./first-door.ts";
 import { askGates } from "./first-door.ts";
-import { mailLater, mayCauseMail } from "./mail-limits.ts";
+import { mailLater, mayCauseMail, mayMail } from "./mail-limits.ts";
 import { mailedLink, openAccountLink, verdictOn } from "./mailed-links.ts";
 import { freezeLink, occasionOf, tellOwner } from "./notices.ts";
 import { changeAccount } from "./two-stores.ts";
@@ -37,7 +37,7 @@ export async function askEmailChange(
   newEmail: string,
 ): Promise<{ kind: "verification_sent" } | Refusal> {
   const id = crypto.randomUUID();
-  const awaited = await service.account(bearer.accountId).awaitEmailChange(proofOf(bearer), id);
+  const awaited = await service.account(bearer.accountId).awaitEmailChange(proofOf(bearer, visit), id);
   if ("refused" in awaited) return awaited;
   service.waitUntil(mailBothAddresses(service, visit, { accountId: bearer.accountId, id, email: newEmail }));
   return { kind: "verification_sent" };
@@ -57,15 +57,15 @@ async function mailBothAddresses(service: Service, visit: Visit, payload: LinkPa
   const { appName } = service.config;
   const ownLink = await freezeLink(service, visit, user);
   service.sendLater(emailChangeAsked(appName, user.email, email, ownLink, occasionOf(visit)));
-  if (other) mailLater(service, ring, key, addressAlreadyTaken(appName, other.email));
+  if (other) mailLater(service, ring, visit, key, addressAlreadyTaken(appName, other.email));
   if (isTaken) return;
   const link = await mailedLink(service, ring, "change_email", payload, visit.now + EMAIL_CHANGE_LINK_TTL_MS);
-  mailLater(service, ring, key, confirmNewEmail(appName, email, link));
+  mailLater(service, ring, visit, key, confirmNewEmail(appName, email, link));
 }
 
 async function mayAsk(service: Service, ring: KeyRing, visit: Visit, user: User): Promise<boolean> {
-  const { shard, subjects } = await mailsToAddressGate(ring, user.emailKey, "changes");
-  return (await mayCauseMail(service, ring, visit)) && service.gate(shard).spend(subjects);
+  const mails = await mailsToAddressGate(ring, user.emailKey, "changes");
+  return (await mayCauseMail(service, ring, visit)) && mayMail(service, mails, visit.from);
 }
 
 /**

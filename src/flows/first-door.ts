@@ -70,6 +70,12 @@ export async function forgiveAddress(
   await service.gate(shard).forgive(subjects);
 }
 
+/** An operator's unlock: whatever is held against this address, from whichever client, its cap included. */
+export async function unlockAddress(service: Service, ring: KeyRing, emailKey: string): Promise<void> {
+  const { shard, subjects } = addressGate(await emailDigest(ring, emailKey));
+  await service.gate(shard).lift(subjects);
+}
+
 /**
  * Tells the gate, after the answer, that a complete sign-in has opened a session: what strangers have tried at this
  * address is forgotten. `digest` is that of its email key; an object of the version before may not know it.

@@ -5,6 +5,7 @@ import type { KeyRing } from "../keys/key-ring.ts";
 import { proveMailbox } from "../mail/messages.ts";
 import { PROOF_LINK_TTL_MS } from "../policy.ts";
 import type { Service, Visit } from "../service.ts";
+import { mayMail } from "./mail-limits.ts";
 import { mailedLink } from "./mailed-links.ts";
 
 /**
@@ -19,11 +20,14 @@ export async function requestProof(service: Service, visit: Visit, email: string
 }
 
 async function mailProof(service: Service, ring: KeyRing, visit: Visit, key: string): Promise<void> {
-  const { shard: source, subjects: asking } = await proofsFromSourceGate(ring, visit.network);
-  const [user, mayMail] = await Promise.all([service.users.findByEmailKey(key), service.gate(source).spend(asking)]);
-  if (!user || !isOpen(user) || !mayMail) return;
-  const { shard, subjects } = await proofMailGate(ring, key);
-  if (!(await service.gate(shard).spend(subjects))) return;
+  const toAddress = await proofMailGate(ring, key);
+  const bySource = { ...(await proofsFromSourceGate(ring, visit.network)), address: toAddress.address };
+  const [user, mayCause] = await Promise.all([
+    service.users.findByEmailKey(key),
+    mayMail(service, bySource, visit.from),
+  ]);
+  if (!user || !isOpen(user) || !mayCause) return;
+  if (!(await mayMail(service, toAddress, visit.from))) return;
   const proof = { id: crypto.randomUUID(), emailKey: key };
   const link = await mailedLink(service, ring, "proof", proof, visit.now + PROOF_LINK_TTL_MS);
   service.sendLater(proveMailbox(service.config.appName, user.email, link));

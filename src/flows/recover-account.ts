@@ -16,6 +16,7 @@ import type { AccessToken } from "../tokens/access-token.ts";
 import { releasePasskeys } from "./change-factors.ts";
 import { askGates } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
+import { mayMail } from "./mail-limits.ts";
 import { mailedLink, openAccountLink, verdictOn } from "./mailed-links.ts";
 import { tellOwner } from "./notices.ts";
 
@@ -71,8 +72,7 @@ function mayRecover({ config }: Service, { roles }: User): boolean {
 }
 
 async function mailConfirmation(service: Service, ring: KeyRing, visit: Visit, user: User): Promise<void> {
-  const { shard, subjects } = await mailsToAddressGate(ring, user.emailKey, "recoveries");
-  if (!(await service.gate(shard).spend(subjects))) return;
+  if (!(await mayMail(service, await mailsToAddressGate(ring, user.emailKey, "recoveries"), visit.from))) return;
   const payload = { accountId: user.id, id: crypto.randomUUID() };
   const awaited = await service.account(user.id).requestRecovery(verdictOn(user, ring, visit), payload.id);
   if ("refused" in awaited) return;
@@ -137,9 +137,10 @@ async function cancellerOf(
   visit: Visit,
   by: { token: string } | { bearer: AccessToken },
 ): Promise<(Canceller & { accountId: string }) | Refusal> {
-  if ("bearer" in by) return { accountId: by.bearer.accountId, sessionId: by.bearer.sessionId };
+  const { from } = visit;
+  if ("bearer" in by) return { accountId: by.bearer.accountId, sessionId: by.bearer.sessionId, from };
   const link = await openAccountLink(service, visit, "recovery_cancel", by.token);
-  return isRefusal(link) ? link : { accountId: link.user.id, recoveryId: link.payload.id };
+  return isRefusal(link) ? link : { accountId: link.user.id, recoveryId: link.payload.id, from };
 }
 
 /** Ends a recovery whose wait is over: the factors go, and the next sign-in adds one. */

@@ -45,6 +45,6 @@ async function registerFrom(
   const { appName, registration } = service.config;
   if (registration !== "open") return { kind: "verification_sent" };
   const message = known ? alreadyRegistered(appName, known.email) : confirmRegistration(appName, email, link);
-  mailLater(service, ring, key, message);
+  mailLater(service, ring, visit, key, message);
   return { kind: "verification_sent" };
 }

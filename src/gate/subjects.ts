@@ -21,6 +21,13 @@ export interface Subject {
 export interface GateRequest {
   shard: string;
   subjects: Subject[];
+  /** Digest of the email key that a try names, for its event. */
+  address?: string;
+}
+
+/** The same, where an email key is what they are about. */
+export interface AddressRequest extends GateRequest {
+  address: string;
 }
 
 /** What speaks for whoever knocks. */
@@ -131,9 +138,13 @@ export async function mailsToAddressGate(
   ring: KeyRing,
   emailKey: string,
   topic: MailTopic = "mails",
-): Promise<GateRequest> {
+): Promise<AddressRequest> {
   const digest = await emailDigest(ring, emailKey);
-  return { shard: shardOf(digest), subjects: [{ kind: "mails_to_address", key: `${topic}-to:${digest}` }] };
+  return {
+    shard: shardOf(digest),
+    subjects: [{ kind: "mails_to_address", key: `${topic}-to:${digest}` }],
+    address: digest,
+  };
 }
 
 /** Proofs that one client asks for, and its surroundings; registrations of others must not use them up. */
@@ -146,9 +157,13 @@ export async function proofsFromSourceGate(ring: KeyRing, { source, network }: C
 }
 
 /** Proofs mailed to one address, counted by themselves: no other mail may stand in the way of a sign-in. */
-export async function proofMailGate(ring: KeyRing, emailKey: string): Promise<GateRequest> {
+export async function proofMailGate(ring: KeyRing, emailKey: string): Promise<AddressRequest> {
   const digest = await emailDigest(ring, emailKey);
-  return { shard: shardOf(digest), subjects: [{ kind: "proofs_to_address", key: `proofs-to:${digest}` }] };
+  return {
+    shard: shardOf(digest),
+    subjects: [{ kind: "proofs_to_address", key: `proofs-to:${digest}` }],
+    address: digest,
+  };
 }
 
 function onlyCounted(subject: Subject): Subject {
