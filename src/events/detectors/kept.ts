@@ -1,0 +1,68 @@
+/** What is kept about a subject. `seen`: when something was last added, by the clock of the steps and not of the events. */
+export interface Kept {
+  seen: number;
+}
+
+export type Table<Row extends Kept> = Record<string, Row>;
+
+/**
+ * A table while a step changes it. Rows are copied when they are first touched, so that the table it was made of stays as
+ * it was. Subjects that nothing was added to for `quietMs` are gone; a clock that was ahead keeps none of them longer.
+ */
+export class Draft<Row extends Kept> {
+  #rows: Table<Row> = {};
+  #own = new Set<string>();
+  #now: number;
+
+  constructor(table: Table<Row>, now: number, quietMs: number) {
+    this.#now = now;
+    for (const [key, row] of Object.entries(table)) {
+      if (row.seen > now) this.#rows[key] = { ...row, seen: now };
+      else if (now - row.seen <= quietMs) this.#rows[key] = row;
+    }
+  }
+
+  /** A row that may be changed, or nothing. */
+  find(key: string): Row | undefined {
+    const row = this.#rows[key];
+    if (!row || this.#own.has(key)) return row;
+    this.#own.add(key);
+    const copy = structuredClone(row);
+    this.#rows[key] = copy;
+    return copy;
+  }
+
+  /** A row that may be changed, which something is being added to. */
+  open(key: string, empty: Omit<Row, "seen">): Row {
+    const row = this.find(key) ?? ({ ...structuredClone(empty), seen: this.#now } as Row);
+    this.#own.add(key);
+    row.seen = this.#now;
+    this.#rows[key] = row;
+    return row;
+  }
+
+  drop(key: string): void {
+    delete this.#rows[key];
+  }
+
+  /** What is kept: rows of `limit` items at most, the heaviest first, and of equals the newest. */
+  close(limit: number, itemsOf: (row: Row) => number): Table<Row> {
+    const rows = Object.entries(this.#rows).map(([key, row]) => ({ key, row, items: itemsOf(row) + 1 }));
+    let total = rows.reduce((sum, { items }) => sum + items, 0);
+    if (total <= limit) return this.#rows;
+    rows.sort((a, b) => a.items - b.items || a.row.seen - b.row.seen || (a.key < b.key ? -1 : 1));
+    for (const { key, items } of rows) {
+      if (total <= limit) break;
+      delete this.#rows[key];
+      total -= items;
+    }
+    return this.#rows;
+  }
+}
+
+/** The newest `limit` members of a record. */
+export function newest<Value>(record: Record<string, Value>, limit: number, atOf: (value: Value) => number) {
+  const entries = Object.entries(record);
+  if (entries.length <= limit) return record;
+  return Object.fromEntries(entries.sort(([a, x], [b, y]) => atOf(y) - atOf(x) || (a < b ? -1 : 1)).slice(0, limit));
+}
