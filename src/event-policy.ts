@@ -34,6 +34,41 @@ export const ALERT_MAIL_ADDRESSES_MAX = 10;
  * whoever tries slowly, so that one attack is one alert; short enough that the next night's is another.
  */
 export const ALERT_QUIET_MS = 6 * HOUR;
+
+/**
+ * Events that the detectors read at once, and how often a minute: 333 events a second for as long as one likes. What is more
+ * waits in order. A page is some megabytes, a fraction of what an isolate has.
+ */
+export const DETECTION_PAGE = 5_000;
+export const DETECTION_PAGES_PER_MINUTE = 4;
+/** A detector that fails at the same events so often, a minute apart, goes on without them. */
+export const DETECTOR_TRIES = 5;
+/** Characters of what a detector keeps, and of all that one statement takes: a row of D1 may have two megabytes. */
+export const DETECTOR_STATE_MAX = 800_000;
+export const DETECTOR_STATES_AT_ONCE = 900_000;
+/** Alerts that one step opens. The others come with the next ones, for as long as their pattern lasts. */
+export const ALERTS_OPENED_PER_STEP = 100;
+
+/** Posts, mails and reactions that one minute takes on, and how many of them at once: the platform allows six connections. */
+export const DELIVERIES_PER_MINUTE = 48;
+export const DELIVERIES_AT_ONCE = 6;
+/**
+ * Waits after each try that failed; after the last one it is given up. About 18 hours, as Standard Webhooks advise. The first
+ * wait is longer than a try can take, and a little less than a minute, so that the next cron is the second try.
+ */
+export const DELIVERY_WAITS_MS = [45 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR] as const;
+/** A receiver of webhooks that takes longer has not answered. */
+export const WEBHOOK_TIMEOUT_MS = 10 * SECOND;
+/** Mails of alerts in an hour to each operator: more are read by nobody. What is more comes in one mail at its end. */
+export const ALERT_MAILS_PER_WINDOW = 10;
+export const ALERT_MAIL_WINDOW_MS = HOUR;
+/** Alerts that one mail tells of in words; more are counted. */
+export const ALERTS_IN_ONE_MAIL = 50;
+/**
+ * How long a group of sources stays throttled by an alert. Longer than an alert takes to go quiet, so that whoever goes on
+ * afterwards opens the next one.
+ */
+export const REACTION_MS = ALERT_QUIET_MS + HOUR;
 /** Events that one question for a page of them looks at, and how many such questions a page takes: what a rare match costs. */
 export const EVENT_SCAN = { rows: 500, turns: 4 } as const;
 
@@ -53,8 +88,8 @@ export const ADDRESS_MARK_DIGITS = 8;
 export const ADMIN_READ_FACTOR_MAX_AGE_SECONDS = 12 * 3_600;
 /** Events, or alerts, on one page of a list. */
 export const ADMIN_PAGE = { default: 100, max: 500 } as const;
-/** Rows of one read of an export: some 200 KB, and a thousand reads for half a million events. */
-export const EXPORT_PAGE_ROWS = 500;
+/** Rows of one read of an export: less than a megabyte, and a million events are 500 reads of the 1,000 that a request may do. */
+export const EXPORT_STRETCH_ROWS = 2_000;
 /** A stream ends by itself after this, as long as an access token lives; whoever reads it goes on where it ended. */
 export const STREAM_MS = 5 * MINUTE;
 /** How often a stream looks for new events. Each look reads only what is new. */
@@ -67,3 +102,25 @@ export const STREAM_RECHECK_MS = 20 * SECOND;
 export const STREAM_PAGE_ROWS = 200;
 /** Stats count whole minutes or hours; so many of them at most. */
 export const STATS_BUCKETS_MAX = 1_500;
+
+/** Events that one row of the chain links: what a cron reads at once, and about a megabyte. */
+export const LINK_PAGE_EVENTS = 1_000;
+/** Pages that one minute links: several times what a million sign-ins a day leave. More waits. */
+export const LINK_PAGES_A_MINUTE = 10;
+/** How often the chain is signed: what was rewritten together with its links since the last one is not seen. */
+export const CHECKPOINT_EVERY_MS = HOUR;
+/** What is read at once to check the chain: as many pages, and as many events. */
+export const CHAIN_CHUNK = { pages: 500, events: 5_000, checkpoints: 500 } as const;
+/** Chunks that one operation checks, within the processor time of one cron; the command asks for the next ones. */
+export const VERIFY_CHUNKS_AT_ONCE = 20;
+/** Chunks that retention removes in a minute: more than a minute can link. */
+export const RETENTION_CHUNKS_A_MINUTE = 3;
+/** Retention begins when this much is too old: each time it leaves a row, which stays. */
+export const RETENTION_SLACK_MS = HOUR;
+/**
+ * Failed sign-ins by passkey alone that an account records in a while: as many as one client may have, whose gate is
+ * asked at the same time. Whoever goes on writes no more rows of the account, and is what that gate tells of.
+ */
+export const ASSERTION_FAILURES_RECORDED = { count: 20, windowMs: 10 * MINUTE } as const;
+/** Events that somebody sees of the own account: some weeks of everyday use, in one page. */
+export const ACTIVITY_EVENTS_MAX = 50;
