@@ -69,6 +69,8 @@ export const ALERTS_IN_ONE_MAIL = 50;
  * afterwards opens the next one.
  */
 export const REACTION_MS = ALERT_QUIET_MS + HOUR;
+/** How often counts and alerts that are older than the events are dropped. */
+export const EVENT_FORGETTING_MS = HOUR;
 /** Events that one question for a page of them looks at, and how many such questions a page takes: what a rare match costs. */
 export const EVENT_SCAN = { rows: 500, turns: 4 } as const;
 

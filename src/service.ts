@@ -8,9 +8,12 @@ import { type PasskeyOwners, passkeyOwnersOf } from "./directory/passkey-owners.
 import { type UserChanges, userChangesOf } from "./directory/user-changes.ts";
 import { type Users, usersOf } from "./directory/users.ts";
 import { type AlertStore, alertStoreOf } from "./events/alert-store.ts";
+import { type ChainStore, chainStoreOf } from "./events/chain-store.ts";
+import { type DeliveryStore, deliveryStoreOf } from "./events/delivery-store.ts";
+import { type DetectionStore, detectionStoreOf } from "./events/detection-store.ts";
 import { type EventCounts, eventCountsOf } from "./events/event-counts.ts";
 import { type EventList, eventListOf } from "./events/event-list.ts";
-import { type ChainStore, chainStoreOf } from "./events/chain-store.ts";
+import { type EventReader, eventReaderOf } from "./events/event-reader.ts";
 import { type EventStore, eventStoreOf } from "./events/event-store.ts";
 import type { GateObject } from "./gate/gate-object.ts";
 import { passesShield } from "./gate/shield.ts";
@@ -45,9 +48,12 @@ export interface Service {
   endedSessions: EndedSessions;
   events: EventStore;
   eventChain: ChainStore;
+  eventReader: EventReader;
   eventList: EventList;
   eventCounts: EventCounts;
   alerts: AlertStore;
+  detection: DetectionStore;
+  deliveries: DeliveryStore;
   account(accountId: string): DurableObjectStub<AccountObject>;
   gate(shard: string): DurableObjectStub<GateObject>;
   /** Whether a client may pass the shield. Yes where that does not answer: the gates decide. */
@@ -135,9 +141,12 @@ function databasesOf(env: Env) {
     endedSessions: endedSessionsOf(env.DB),
     events: eventStoreOf(env.EVENTS),
     eventChain: chainStoreOf(env.EVENTS),
+    eventReader: eventReaderOf(env.EVENTS),
     eventList: eventListOf(env.EVENTS, eventCountsOf(env.EVENTS)),
     eventCounts: eventCountsOf(env.EVENTS),
     alerts: alertStoreOf(env.EVENTS),
+    detection: detectionStoreOf(env.EVENTS),
+    deliveries: deliveryStoreOf(env.EVENTS),
   };
 }
 

@@ -4,6 +4,8 @@ export interface Message {
   subject: string;
   text: string;
   html: string;
+  /** The same at every try, where a mail may be tried again later: a provider that knows it takes the mail once. */
+  idempotencyKey?: string;
 }
 
 /** A way for a mail to leave. Throws when it did not. */
