@@ -5,6 +5,7 @@ import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
 import type { FieldError, Refusal } from "../refusal.ts";
 import type { Service } from "../service.ts";
 import type { Api } from "./context.ts";
+import { reportIfNotable } from "./reported-refusals.ts";
 
 /** Status and text of every code: all that the wire learns of a refusal, but for {@link detailsOf}. */
 const PROBLEMS = {
@@ -152,6 +153,7 @@ export function refuse(c: Context<Api>, refusal: Refusal): Response {
   const { headers = {}, members = {} } = detailsOf(refusal, code, c);
   const requestId = c.get("requestId");
   logRefusal(c, refusal.refused, status);
+  reportIfNotable(c, refusal.refused);
   const body = { type: `urn:sallyport:problem:${code}`, title, status, code, request_id: requestId, ...members };
   return c.body(JSON.stringify(body), status, { "Content-Type": "application/problem+json", ...headers });
 }
@@ -196,11 +198,6 @@ function detailsOf(refusal: Refusal, code: string, c: Context<Api>): Details {
       return { members: { reason: refusal.reason } };
     case "store_unavailable":
       return { ...retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS), members: { store: refusal.store } };
-    case "misconfigured":
-    case "fault":
-    case "request_too_slow":
-    case "keys_behind":
-      return retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS);
     case "access_token_missing":
     case "access_token_invalid":
     case "session_ended":
@@ -213,7 +210,7 @@ function detailsOf(refusal: Refusal, code: string, c: Context<Api>): Details {
     case "proof_below_audience":
       return authenticateWith(schemeOf(c), `error="${code}", acr_values="${refusal.acr}"`);
     default:
-      return {};
+      return code === "unavailable" ? retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS) : {};
   }
 }
 

@@ -47,9 +47,11 @@ describe("what a request costs with a warm key ring", () => {
     expect(sequential).toBe(2);
   });
 
-  it("the second door: the account object alone", async () => {
+  it("the second door: the account object alone, and a word to the gate of the address after the answer", async () => {
     const token = (await logIn(guarded)).body.challenge_token as string;
-    const { sequential, calls } = await costOf((options) => answer(token, guarded.code(0), { ...options, ...HOME }));
+    const { sequential, calls } = await costOf((options) => answer(token, guarded.code(0), { ...options, ...HOME }), {
+      after: ["gate.sessionOpened"],
+    });
     expect(calls).toEqual(["account.answer"]);
     expect(sequential).toBe(1);
   });
@@ -153,12 +155,19 @@ describe("rows written", () => {
     expect(d1Rows()).toBe(6);
   });
 
-  it("a wrong password writes three: the client, its network, and the address from that client", async () => {
+  it("a wrong password writes five: the client, its network, the address from that client and over all, the event", async () => {
     const person = { ...(await newPerson()), password: "not the right password" };
     // The first failure of a shard makes its table as well.
     const source = newSource();
     await logIn(person, { source });
-    expect(await rowsWritten(() => logIn(person, { source }))).toBe(3);
+    expect(await rowsWritten(() => logIn(person, { source }))).toBe(5);
+  });
+
+  it("an unknown address the same, but for the event: after the first of a minute those are counted in memory", async () => {
+    const nobody = { id: "", email: `${crypto.randomUUID()}@example.com`, password: "not the right password" };
+    const source = newSource();
+    await logIn(nobody, { source });
+    expect(await rowsWritten(() => logIn(nobody, { source }))).toBe(4);
   });
 
   it("counts what it says it counts", async () => {

@@ -1,15 +1,20 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { clientNetwork } from "../../../src/gate/network.ts";
 import {
+  addressGate,
+  addressOnlyCounted,
   assertionGate,
   emailGate,
   mailsFromSourceGate,
   mailsToAddressGate,
+  networkGate,
   proofMailGate,
   proofsFromSourceGate,
   sourceGate,
+  withoutAddress,
 } from "../../../src/gate/subjects.ts";
 import type { KeyRing } from "../../../src/keys/key-ring.ts";
+import { emailDigest } from "../../../src/keys/keyed-digest.ts";
 import { newRing } from "../support/rings.ts";
 
 const HOME = clientNetwork("203.0.113.7");
@@ -30,6 +35,18 @@ describe("the gate of a source", () => {
       { kind: "network", key: "network:203.0.113.0/24" },
     ]);
     expect((await sourceGate(ring, NEIGHBOUR)).shard).toBe(gate.shard);
+  });
+
+  it("tells its network which address is tried, in a few digits", async () => {
+    const digest = await emailDigest(ring, "ada@example.com");
+    const [source, network] = (await sourceGate(ring, HOME, false, digest)).subjects;
+    expect(source).toEqual({ kind: "source", key: "source:203.0.113.7" });
+    expect(network).toEqual({ kind: "network", key: "network:203.0.113.0/24", mark: digest.slice(0, 8) });
+  });
+
+  it("has the surroundings alone for whoever knows only those, in the same shard and under the same name", async () => {
+    const gate = await sourceGate(ring, HOME);
+    expect(await networkGate(ring, HOME.network)).toEqual({ ...gate, subjects: gate.subjects.slice(1) });
   });
 });
 
@@ -56,7 +73,9 @@ describe("the gate of an email key", () => {
     );
     expect(elsewhere?.shard).toBe(home?.shard);
     expect(elsewhere?.subjects).not.toEqual(home?.subjects);
-    expect(home?.subjects.map(({ kind }) => kind)).toEqual(["pair"]);
+    expect(home?.subjects.map(({ kind }) => kind)).toEqual(["pair", "address"]);
+    // The address is one, from wherever it is tried.
+    expect(elsewhere?.subjects[1]).toEqual(home?.subjects[1]);
   });
 
   it("counts a recognised browser by itself, wherever it is", async () => {
@@ -64,7 +83,7 @@ describe("the gate of an email key", () => {
     const browser = await emailGate(ring, "ada@example.com", HOME, { browserId: "b1" });
     expect(browser.shard).toBe(home.shard);
     expect(browser.subjects.map(({ kind }) => kind)).toEqual(["pair"]);
-    expect(browser.subjects).not.toEqual(home.subjects);
+    expect(browser.subjects).not.toEqual(home.subjects.slice(0, 1));
     expect(await emailGate(ring, "ada@example.com", ELSEWHERE, { browserId: "b1" })).toEqual(browser);
     expect(await emailGate(ring, "ada@example.com", HOME, { browserId: "b2" })).not.toEqual(browser);
     expect(await emailGate(ring, "eve@example.com", HOME, { browserId: "b1" })).not.toEqual(browser);
@@ -77,14 +96,52 @@ describe("the gate of an email key", () => {
   });
 
   it("takes the attempts of a mailed proof in place of the waits of the pair, which is counted still", async () => {
-    for (const browserId of [undefined, "b1"]) {
-      const [pair] = (await emailGate(ring, "ada@example.com", HOME, { browserId })).subjects;
-      const gate = await emailGate(ring, "ada@example.com", HOME, { browserId, proofId: "p1" });
-      expect(gate.subjects).toEqual([
-        { kind: "proof", key: "proof:p1" },
-        { ...pair, onlyCounted: true },
-      ]);
+    const [pair, address] = (await emailGate(ring, "ada@example.com", HOME)).subjects;
+    const gate = await emailGate(ring, "ada@example.com", HOME, { proofId: "p1" });
+    expect(gate.subjects).toEqual([
+      { kind: "proof", key: "proof:p1" },
+      { ...pair, onlyCounted: true },
+      { ...address, capOnly: true },
+    ]);
+    const [ofBrowser] = (await emailGate(ring, "ada@example.com", HOME, { browserId: "b1" })).subjects;
+    const both = await emailGate(ring, "ada@example.com", HOME, { browserId: "b1", proofId: "p1" });
+    expect(both.subjects).toEqual([
+      { kind: "proof", key: "proof:p1" },
+      { ...ofBrowser, onlyCounted: true },
+    ]);
+  });
+
+  it("asks a proof of nobody whom a bot check speaks for, who waits for the pair like anybody", async () => {
+    const [pair, address] = (await emailGate(ring, "ada@example.com", HOME)).subjects;
+    const gate = await emailGate(ring, "ada@example.com", HOME, { passedBotCheck: true });
+    expect(gate.subjects).toEqual([pair, { ...address, capOnly: true }]);
+  });
+
+  it("counts a recognised browser towards the cap of its address in the profile nist, and nowhere else", async () => {
+    const kinds = async (profile: "standard" | "nist", proofId?: string) => {
+      const credit = { browserId: "b1", proofId };
+      return (await emailGate(ring, "ada@example.com", HOME, credit, profile)).subjects.slice(-1);
+    };
+    const [, address] = (await emailGate(ring, "ada@example.com", HOME)).subjects;
+    for (const proofId of [undefined, "p1"]) {
+      expect(await kinds("nist", proofId)).toEqual([{ ...address, capOnly: true }]);
+      expect((await kinds("standard", proofId)).map(({ kind }) => kind)).toEqual(["pair"]);
     }
+  });
+
+  it("is not refused by the address, or does not touch it, where a door says so", async () => {
+    const gate = await emailGate(ring, "ada@example.com", HOME);
+    const [pair, address] = gate.subjects;
+    expect(addressOnlyCounted(gate)).toEqual({ ...gate, subjects: [pair, { ...address, onlyCounted: true }] });
+    expect(withoutAddress(gate)).toEqual({ ...gate, subjects: [pair] });
+  });
+
+  it("names an address as the gate of its digest does", async () => {
+    const gate = await emailGate(ring, "ada@example.com", HOME);
+    expect(addressGate(await emailDigest(ring, "ada@example.com"))).toEqual({
+      shard: gate.shard,
+      subjects: gate.subjects.slice(1),
+    });
   });
 
   it("holds no address of a person", async () => {

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  addressesTouched,
   type CountedKind,
   type FailureWindow,
   forgettableAt,
   isUsedUp,
+  refusedUntil,
   usedUpProof,
   waitMs,
   withFailure,
@@ -133,6 +135,41 @@ describe("one email key from one source", () => {
 
   it("keeps one moment and a count", () => {
     expect(windowOf("pair", times(50, NOW, SECOND))).toEqual({ failures: [NOW + 49 * SECOND], inARow: 50 });
+  });
+});
+
+describe("a network", () => {
+  it("knows how many different addresses its failures have tried in its window", () => {
+    const marks = ["a", "b", "a", undefined, "c"];
+    const window = marks.reduce((seen, mark, i) => withFailure("network", seen, NOW + i * SECOND, mark), EMPTY);
+    expect(addressesTouched(window, NOW + 4 * SECOND)).toBe(3);
+    // The first "a" and the "b" have left the window, the other "a" has not.
+    expect(addressesTouched(window, NOW + 10 * MINUTE + SECOND)).toBe(2);
+    expect(addressesTouched(window, NOW + 11 * MINUTE)).toBe(0);
+    expect(addressesTouched(EMPTY, NOW)).toBe(0);
+  });
+
+  it("keeps a mark for each moment, in the same order, and no more than those", () => {
+    const failures = fc.array(fc.tuple(fc.integer({ min: -HOUR, max: HOUR }), fc.constantFrom("a", "b", undefined)), {
+      maxLength: 130,
+    });
+    fc.assert(
+      fc.property(failures, (seen) => {
+        const window = seen.reduce((one, [offset, mark]) => withFailure("network", one, NOW + offset, mark), EMPTY);
+        if (seen.every(([, mark]) => mark === undefined)) expect(window.marks).toBeUndefined();
+        else expect(window.marks).toHaveLength(window.failures.length);
+      }),
+    );
+  });
+
+  it("that an alert has closed is refused until then, failures or not, and is not opened sooner by another", () => {
+    const closed = refusedUntil(EMPTY, NOW + HOUR);
+    expect(waitMs("network", closed, 0, NOW)).toBe(HOUR);
+    expect(waitMs("network", withFailure("network", closed, NOW), 0, NOW)).toBe(HOUR);
+    expect(waitMs("network", closed, 0, NOW + HOUR)).toBe(0);
+    expect(forgettableAt("network", closed)).toBe(NOW + HOUR);
+    expect(refusedUntil(closed, NOW + MINUTE)).toBe(closed);
+    expect(waitMs("network", refusedUntil(closed, NOW + DAY), 0, NOW)).toBe(DAY);
   });
 });
 
