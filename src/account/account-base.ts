@@ -15,6 +15,7 @@ import { Teller } from "./telling.ts";
 /** What every face of an account stands on: its storage, its name and the key ring. */
 export abstract class AccountBase extends DurableObject<Env> {
   protected readonly store = new AccountStore(this.ctx.storage.sql, {
+    account: this.ctx.id.name ?? "",
     now: () => Date.now(),
     owes: () => this.ctx.waitUntil(this.endsAreListed()),
     recorded: (event) => this.#wakeIn(isRoutine(event) ? ROUTINE_EVENT_DELAY_MS : NOTABLE_EVENT_DELAY_MS),

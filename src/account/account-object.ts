@@ -1,3 +1,4 @@
+import type { Circumstances } from "../events/security-event.ts";
 import type { Credential } from "../factors/passkey.ts";
 import { seal } from "../keys/seal.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
@@ -6,9 +7,10 @@ import type { Activated } from "./activation.ts";
 import {
   type AccessGrant,
   type ChallengeGrant,
+  type Ending,
   type EnrolmentRequired,
+  endOnPurpose,
   endOtherSessions,
-  endSession,
   type SessionGrant,
 } from "./admission.ts";
 import { type Answerer, settleAnswer } from "./answers.ts";
@@ -25,6 +27,7 @@ import {
   renameFactor,
   replaceRecoveryCodes,
   type SessionBearer,
+  type SessionName,
   turnOffSecondFactor,
 } from "./factor-changes.ts";
 import type { FactorView } from "./factors.ts";
@@ -73,7 +76,8 @@ export class AccountObject extends AccountLife {
     answerer: Answerer,
   ): Promise<SessionGrant | AccessGrant | EnrolmentRequired | PreparedReset | Refusal> {
     const ring = await this.keyRing();
-    const reserved = reserveAnswer(this.store, { ...attempt, method: given.method }, Date.now());
+    const asked = { ...attempt, method: given.method, from: answerer.from };
+    const reserved = reserveAnswer(this.store, asked, Date.now());
     if (isRefusal(reserved)) return reserved;
     const evidence = await gatherEvidence(ring, this.id(), reserved, given);
     return this.withRecovery(settleAnswer(this.store, attempt.challengeId, reserved, evidence, answerer, Date.now()));
@@ -90,8 +94,9 @@ export class AccountObject extends AccountLife {
   }
 
   /** Takes back a sign-in that nobody gets: its session, and its browser and network if they were new. */
-  withdraw(sessionId: string, browserId: string | undefined, newNetwork: string | undefined): void {
+  withdraw(sessionId: string, browserId?: string, newNetwork?: string, from?: Circumstances): void {
     const guard = this.store.guard();
+    this.store.note({ kind: "authn_token_revoked", reason: "sign_in_withdrawn", session: sessionId }, from);
     if (newNetwork !== undefined) forgetNetwork(guard, newNetwork);
     const session = this.store.session(sessionId);
     guard.browsers = guard.browsers.filter(({ id, createdAt }) => id !== browserId || createdAt !== session?.createdAt);
@@ -114,15 +119,15 @@ export class AccountObject extends AccountLife {
   }
 
   /** Ends the session of a refresh token, whatever its generation, and answers when it is listed. */
-  async endByRefreshToken(sessionId: string, secret: Uint8Array): Promise<void> {
+  async endByRefreshToken(sessionId: string, secret: Uint8Array, ending: Ending): Promise<void> {
     const session = this.store.session(sessionId);
-    if (session && hasSecret(session, secret)) endSession(this.store, this.store.guard(), sessionId);
+    if (session && hasSecret(session, secret)) endOnPurpose(this.store, sessionId, ending);
     await this.endsAreListed();
   }
 
   /** Ends the session of an access token, and answers when it is listed. */
-  async endByAccessToken(sessionId: string): Promise<void> {
-    if (this.store.session(sessionId)) endSession(this.store, this.store.guard(), sessionId);
+  async endByAccessToken(sessionId: string, ending: Ending): Promise<void> {
+    if (this.store.session(sessionId)) endOnPurpose(this.store, sessionId, ending);
     await this.endsAreListed();
   }
 
@@ -163,19 +168,20 @@ export class AccountObject extends AccountLife {
   }
 
   /** Ends one session of the account, its own included, and answers when it is listed. */
-  async endSession(bearerId: string, sessionId: string): Promise<{ kind: "ended" } | Refusal> {
+  async endSession(bearerId: string, sessionId: string, from?: Circumstances): Promise<{ kind: "ended" } | Refusal> {
     const session = this.liveSession(bearerId);
     if ("refused" in session) return session;
     if ("refused" in this.liveSession(sessionId)) return { refused: "unknown_session" };
-    endSession(this.store, this.store.guard(), sessionId);
+    endOnPurpose(this.store, sessionId, { reason: "ended_by_owner", from });
     await this.endsAreListed();
     return { kind: "ended" };
   }
 
   /** Ends every session but the one that asks, and every sign-in that is half way; answers when they are listed. */
-  async endOtherSessions(bearerId: string): Promise<{ kind: "ended" } | Refusal> {
+  async endOtherSessions(bearerId: string, from?: Circumstances): Promise<{ kind: "ended" } | Refusal> {
     const session = this.liveSession(bearerId);
     if ("refused" in session) return session;
+    this.store.note({ kind: "authn_token_revoked", reason: "others_ended_by_owner", session: bearerId }, from);
     endOtherSessions(this.store, this.store.guard(), bearerId);
     await this.endsAreListed();
     return { kind: "ended" };
@@ -252,8 +258,8 @@ export class AccountObject extends AccountLife {
   }
 
   /** Gives a factor another name. */
-  renameFactor(sessionId: string, factorId: string, label: string): { factor: FactorView } | Refusal {
-    return renameFactor(this.store, sessionId, factorId, label, Date.now());
+  renameFactor(bearer: SessionName, factorId: string, label: string): { factor: FactorView } | Refusal {
+    return renameFactor(this.store, bearer, factorId, label, Date.now());
   }
 
   /** Removes a factor. */

@@ -1,7 +1,7 @@
 import type { EndedSession } from "../directory/ended-sessions.ts";
 import { EVENTS_IN_GUARD } from "../event-policy.ts";
 import { OutboxRows, type Shipment } from "../events/outbox.ts";
-import type { SecurityEvent } from "../events/security-event.ts";
+import { type Circumstances, type Occurrence, type SecurityEvent, securityEvent } from "../events/security-event.ts";
 import { REVOKED_SESSION_LISTED_MS } from "../token-policy.ts";
 import type { Browser } from "./browsers.ts";
 import type { Pots } from "./budgets.ts";
@@ -37,6 +37,8 @@ export interface Guard extends Floor {
   networks: string[];
   /** What the owner was told of lately. */
   warned: Warned;
+  /** When sign-ins by passkey alone have failed and that was recorded, lately; epoch milliseconds. */
+  failedAssertions: number[];
   /** When the owner was told of unfamiliar sign-ins lately, epoch milliseconds. */
   toldOfSignIns: number[];
   /** Username-less challenges that were answered, until they expire by themselves. */
@@ -62,6 +64,7 @@ const EMPTY_GUARD: Guard = {
   browsers: [],
   networks: [],
   warned: {},
+  failedAssertions: [],
   toldOfSignIns: [],
   spentChallenges: [],
   spentProofs: [],
@@ -71,6 +74,8 @@ const EMPTY_GUARD: Guard = {
 
 /** What a store needs of the object that it belongs to. */
 export interface StoreOwner {
+  /** Id of the account, which names the object too. */
+  account: string;
   /** Epoch milliseconds. A session can end in the middle of any rule, which need not tell its time for that. */
   now(): number;
   /** Ended sessions may wait to be told to the directory. */
@@ -80,7 +85,7 @@ export interface StoreOwner {
 }
 
 /** For stores that are looked at without their object: what they leave behind, the object tells. */
-const NOBODY: StoreOwner = { now: () => Date.now(), owes: () => {}, recorded: () => {} };
+const NOBODY: StoreOwner = { account: "", now: () => Date.now(), owes: () => {}, recorded: () => {} };
 
 /** A session's row is an object; of one that has ended it is the moment until which that is listed, a number. */
 const LIVES = "state LIKE '{%'";
@@ -98,12 +103,15 @@ export class AccountStore {
   #mayOwe = true;
   /** Events that travel in the guard row, as they are to be written with it next. Unknown before the first look. */
   #recorded: SecurityEvent[] | undefined;
+  /** Id of the account: an object that an alarm has woken is not told its name (cloudflare/workerd#6850), so it keeps it. */
+  #account: string;
   #isFlushDue = false;
   #outbox: OutboxRows;
 
   constructor(sql: SqlStorage, owner: StoreOwner = NOBODY) {
     this.#sql = sql;
     this.#owner = owner;
+    this.#account = owner.account;
     sql.exec("CREATE TABLE IF NOT EXISTS guard (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL)");
     sql.exec("CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
     sql.exec("CREATE TABLE IF NOT EXISTS factors (id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
@@ -116,7 +124,7 @@ export class AccountStore {
    */
   guard(): Guard {
     if (this.#mayOwe) this.#owner.owes();
-    const { recorded: _, ...guard } = this.#guardRow();
+    const { recorded: _r, account: _a, ...guard } = this.#guardRow();
     return { ...structuredClone(EMPTY_GUARD), ...guard };
   }
 
@@ -124,10 +132,17 @@ export class AccountStore {
   saveGuard(guard: Guard): void {
     const recorded = this.#recorded ?? [];
     this.#isFlushDue = false;
-    const state = JSON.stringify(recorded.length > 0 ? { ...guard, recorded } : guard);
+    const name = this.#account === "" ? {} : { account: this.#account };
+    const state = JSON.stringify({ ...guard, ...name, ...(recorded.length > 0 ? { recorded } : {}) });
     if (state === this.#storedGuard) return;
+    try {
+      this.#sql.exec("INSERT INTO guard VALUES (1, ?1) ON CONFLICT DO UPDATE SET state = ?1", state);
+    } catch (error) {
+      // What was to be recorded has not happened.
+      this.#recorded = undefined;
+      throw error;
+    }
     this.#storedGuard = state;
-    this.#sql.exec("INSERT INTO guard VALUES (1, ?1) ON CONFLICT DO UPDATE SET state = ?1", state);
   }
 
   session(id: string): Session | undefined {
@@ -195,9 +210,16 @@ export class AccountStore {
     this.#sql.exec("DELETE FROM factors WHERE id = ?", id);
   }
 
+  /** Records what is being decided about this account, now. `from`: who has caused it, if anybody did. */
+  note(occurrence: Omit<Occurrence, "account">, from: Circumstances | undefined): void {
+    if (this.#recorded === undefined) this.#guardRow();
+    const account = this.#account === "" ? {} : { account: this.#account };
+    this.record(securityEvent({ ...occurrence, ...account }, from, this.#owner.now()));
+  }
+
   /**
-   * Records an event with the decision that it is about: in the guard row, when a rule saves that in the same turn, and
-   * otherwise at the end of the turn. Both are one transaction with whatever else the turn has written.
+   * Records an event with the decision that it is about: in the guard row, when a rule saves that next in the same turn,
+   * and otherwise at the end of the turn. Both are one transaction with whatever else the turn has written.
    */
   record(event: SecurityEvent): void {
     if (this.#recorded === undefined) this.#guardRow();
@@ -237,11 +259,12 @@ export class AccountStore {
   }
 
   /** The guard row as it is, and with the first look what was recorded and not shipped before this object woke up. */
-  #guardRow(): Partial<Guard> & { recorded?: SecurityEvent[] } {
+  #guardRow(): StoredGuard {
     const [row] = this.#sql.exec<Row>("SELECT state FROM guard WHERE id = 1").toArray();
     this.#storedGuard = row?.state;
-    const guard = row ? (JSON.parse(row.state) as Partial<Guard> & { recorded?: SecurityEvent[] }) : {};
+    const guard = row ? (JSON.parse(row.state) as StoredGuard) : {};
     this.#recorded ??= guard.recorded ?? [];
+    this.#account ||= guard.account ?? "";
     return guard;
   }
 
@@ -254,3 +277,4 @@ export class AccountStore {
 }
 
 type Row = { state: string };
+type StoredGuard = Partial<Guard> & { recorded?: SecurityEvent[]; account?: string };

@@ -13,6 +13,7 @@ import { type BrowserClaim, recognise, withoutTrust } from "./browsers.ts";
 import type { EnrolmentGrant, Owner } from "./enrolment-owners.ts";
 import { type Factor, type FactorView, hasSecondFactor, viewOf } from "./factors.ts";
 import { judge } from "./methods.ts";
+import { hasFailures, recordSignIn } from "./recording.ts";
 import { endRecoveryByProof } from "./recovery.ts";
 import type { NewRecoveryCodes } from "./recovery-codes.ts";
 
@@ -53,9 +54,12 @@ export function activate(
   if (isFirst) keepOnlyBrowserOf(guard, activation.claim);
   guard.registration = undefined;
   delete guard.life.mustEnrol;
-  endRecoveryByProof(guard);
+  const { from } = activation.claim;
+  endRecoveryByProof(store, guard, from);
   endAllBut(store, guard, owner.id);
   store.saveFactor(enrolledBy(owner, factor));
+  const added = { reason: isFirst ? "first_factor_added" : "factor_added", factor: factor.kind } as const;
+  store.note({ kind: "user_updated", ...added, ...("session" in owner ? { session: owner.id } : {}) }, from);
   const session = "session" in owner ? undefined : openEnrolled(store, guard, owner.enrolment, activation, now);
   store.saveGuard(guard);
   if ("session" in owner) raiseFromPassword(store, owner, activation, now);
@@ -118,6 +122,11 @@ function openEnrolled(
   const both = withProven(factors, proven, now);
   // The factor counts all the same; who has it signs in for another service, or with another one for this.
   if (audienceRefusal(both, terms.audienceNeeds)) return undefined;
+  const afterFailures = hasFailures(guard.streaks);
   const seen = rememberSignIn(guard, claim, terms, now);
-  return { ...openSession(store, guard, both, terms, now), ...seen };
+  const opened = openSession(store, guard, both, terms, now);
+  const { sessionId } = opened;
+  const { emailDigest } = terms;
+  recordSignIn(store, { sessionId, factor: proven.method, emailDigest, afterFailures, from: claim.from });
+  return { ...opened, ...seen };
 }

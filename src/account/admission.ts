@@ -1,3 +1,4 @@
+import type { Circumstances } from "../events/security-event.ts";
 import { SESSIONS_PER_ACCOUNT } from "../policy.ts";
 import type { Refusal, Unfamiliar } from "../refusal.ts";
 import { type AudienceNeeds, suffices } from "../tokens/audience.ts";
@@ -17,6 +18,7 @@ import {
 import { becomeFamiliar } from "./familiarity.ts";
 import type { SecondFactorMethod } from "./methods.ts";
 import { NO_STREAKS } from "./proof-mode.ts";
+import { countAbandoned, recordFirstDoor } from "./recording.ts";
 import { endOf, type Floor, isAlive, SESSION_SECRET_BYTES, type Session, startSession } from "./sessions.ts";
 import { type Unanswered, unansweredOf } from "./warnings.ts";
 
@@ -41,6 +43,8 @@ export interface SessionGrant extends Omit<AccessGrant, "kind" | "sessionEndsAt"
   secret: Uint8Array<ArrayBuffer>;
   generation: number;
   refreshExpiresAt: number;
+  /** Digest of the email key that the sign-in named; of a passkey alone it is empty. */
+  emailDigest?: string;
   /** The browser that has just signed in completely. */
   browser?: RecognisedBrowser;
   /** What of a sign-in the account had not seen before, which its owner hears of. */
@@ -88,11 +92,12 @@ export function openChallenge(
   now: number,
   swept: Challenge[] = [],
 ): ChallengeGrant {
-  const expired = sweepChallenges(guard, now);
+  const expired = sweepChallenges(store, guard, now);
   const added = startChallenge(subject, guard, now);
   const { challenges, abandoned } = addChallenge(guard.challenges, added);
   guard.challenges = challenges;
-  guard.streaks.abandoned += abandoned.length;
+  countAbandoned(store, guard, abandoned);
+  recordFirstDoor(store, added);
   const unanswered = unansweredOf(guard, [...swept, ...expired, ...abandoned], now);
   store.saveGuard(guard);
   const { id, purpose, methods, expiresAt } = added;
@@ -100,10 +105,10 @@ export function openChallenge(
 }
 
 /** Drops dead challenges, and counts those that strangers had left without a right answer: the ones it answers. */
-export function sweepChallenges(guard: Guard, now: number): Challenge[] {
+export function sweepChallenges(store: AccountStore, guard: Guard, now: number): Challenge[] {
   const { live, abandoned } = dropDead(guard.challenges, now);
   guard.challenges = live;
-  guard.streaks.abandoned += abandoned.length;
+  countAbandoned(store, guard, abandoned);
   return abandoned;
 }
 
@@ -187,6 +192,21 @@ export function endSession(store: AccountStore, guard: Guard, sessionId: string)
   store.saveGuard(guard);
 }
 
+/** Why somebody ends a session, and who that is. */
+export interface Ending {
+  reason: "logged_out" | "revoked_by_client" | "ended_by_owner";
+  /** The back end that has asked for it. */
+  client?: string;
+  from?: Circumstances | undefined;
+}
+
+/** Ends a session because somebody has asked for that. */
+export function endOnPurpose(store: AccountStore, sessionId: string, { reason, client, from }: Ending): void {
+  const about = client === undefined ? {} : { about: { client } };
+  store.note({ kind: "authn_token_revoked", reason, session: sessionId, ...about }, from);
+  endSession(store, store.guard(), sessionId);
+}
+
 /** Ends every session but one, and every challenge and enrolment that belongs to another or to a sign-in. */
 export function endOtherSessions(store: AccountStore, guard: Guard, sessionId: string): void {
   dropOtherSessions(store, guard, sessionId);
@@ -219,9 +239,9 @@ export function grantOf(
   audience: string = session.terms.audience,
 ): SessionGrant {
   const { id, generation, factors, terms } = session;
-  const { roles } = terms;
+  const { roles, emailDigest } = terms;
   const access = { sessionId: id, audience, roles, factors, ...bindingOf(terms) };
-  return { kind: "session", ...access, secret, generation, refreshExpiresAt: endOf(session) };
+  return { kind: "session", ...access, emailDigest, secret, generation, refreshExpiresAt: endOf(session) };
 }
 
 /** What a grant takes over of the terms of its sign-in. */

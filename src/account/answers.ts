@@ -12,7 +12,7 @@ import {
   rememberSignIn,
   type SessionGrant,
 } from "./admission.ts";
-import { attemptsRemaining, endByEmptyPot, type ReservedAnswer, sessionOf, usableFor } from "./attempts.ts";
+import { attemptsRemaining, endByEmptyPot, knownAs, type ReservedAnswer, sessionOf, usableFor } from "./attempts.ts";
 import { type BrowserClaim, trustBrowser } from "./browsers.ts";
 import { giveBack } from "./budgets.ts";
 import type { Challenge } from "./challenges.ts";
@@ -23,6 +23,7 @@ import { mayBeTrusted, requireEnrolment } from "./first-door.ts";
 import { judge } from "./methods.ts";
 import { type PreparedReset, settleReset } from "./password-changes.ts";
 import { afterRightAnswer } from "./proof-mode.ts";
+import { addressOf, hasFailures, recordSignIn } from "./recording.ts";
 import { endRecoveryByProof } from "./recovery.ts";
 import { endOf, replaceSecret, rotateSession, type Session } from "./sessions.ts";
 import { warningAfter } from "./warnings.ts";
@@ -30,6 +31,13 @@ import { warningAfter } from "./warnings.ts";
 /** Who answers, and whether this browser shall not be asked again. */
 export interface Answerer extends BrowserClaim {
   asksForTrust: boolean;
+}
+
+/** A right answer: what it has proven, who gave it, and whether wrong ones came before it. */
+interface RightAnswer {
+  proven: ProvenFactor;
+  answerer: Answerer;
+  afterFailures: boolean;
 }
 
 /**
@@ -50,39 +58,79 @@ export function settleAnswer(
   if (!challenge) return { refused: "challenge_unknown" };
   if (now >= challenge.expiresAt) return { refused: "challenge_expired" };
   const proven = prove(guard, usableFor(store, challenge), evidence, now);
-  if ("unproven" in proven) return refuseAnswer(store, guard, challenge, proven.unproven, now);
+  if ("unproven" in proven) {
+    return refuseAnswer(store, guard, challenge, { refused: proven.unproven, evidence, answerer }, now);
+  }
   const session = sessionOf(store, guard, challenge, now);
   // Whatever comes of it, this answer is used up: a right code is never confirmed without being spent.
   guard.challenges = guard.challenges.filter((open) => open !== challenge);
   const { pot = "unrecognised" } = challenge;
   if (reserved.isPaid) guard.attempts[pot] = giveBack(guard.attempts[pot] ?? [], reserved.takenAt);
   if (session !== undefined && !isRefusal(session)) delete guard.pots[session.id];
+  const afterFailures = cameAfterFailures(guard, challenge, proven);
   guard.streaks = afterRightAnswer(guard.streaks, session === undefined);
   noteUserVerification(store, evidence);
-  endRecoveryByProof(guard);
+  endRecoveryByProof(store, guard, answerer.from);
   wakeSuspended(store, proven.factorId);
-  if (challenge.purpose === "password_reset") return answerReset(store, guard, challenge, proven, now);
+  if (challenge.purpose === "password_reset") return answerReset(store, guard, challenge, proven, answerer, now);
   const factors = withProven(challenge.factors, proven, now);
-  if (session === undefined) return openSignIn(store, guard, challenge, factors, proven, answerer, now);
+  const answer = { proven, answerer, afterFailures };
+  if (session === undefined) return openSignIn(store, guard, challenge, factors, answer, now);
+  const opened = isRefusal(session) ? session : openForSession(store, guard, challenge, session, factors, now);
+  recordOfSession(store, challenge, opened, answer);
   store.saveGuard(guard);
-  if (isRefusal(session)) return session;
-  const opened = openForSession(store, guard, challenge, session, factors, now);
   return isRefusal(opened) ? opened : { ...opened, ...codesLeft(guard, proven) };
+}
+
+/** Its own attempt was counted before it was judged, where attempts of such a browser are. */
+function cameAfterFailures(guard: Guard, challenge: Challenge, { method }: ProvenFactor): boolean {
+  if (challenge.attempts > 1) return true;
+  const { pot = "unrecognised", sessionId } = challenge;
+  const { failures, byMethod } = guard.streaks;
+  const known = sessionId === undefined ? knownAs(guard, pot) : "recognised";
+  return hasFailures({
+    ...guard.streaks,
+    failures: failures - (known === "unrecognised" ? 1 : 0),
+    byMethod: { ...byMethod, [method]: (byMethod[method] ?? 0) - (known === "recognised" ? 0 : 1) },
+  });
+}
+
+/** Records what became of a right answer to a challenge of a session. */
+function recordOfSession(
+  store: AccountStore,
+  { purpose, sessionId, terms }: Challenge,
+  opened: SessionGrant | AccessGrant | Refusal,
+  { proven, answerer }: RightAnswer,
+): void {
+  const about = {
+    factor: proven.method,
+    ...(sessionId ? { session: sessionId } : {}),
+    ...addressOf(terms.emailDigest),
+  };
+  if (isRefusal(opened)) store.note({ kind: "authn_login_fail", reason: opened.refused, ...about }, answerer.from);
+  else if (purpose === "step_up") store.note({ kind: "authn_token_created", reason: purpose, ...about }, answerer.from);
+  else store.note({ kind: "session_renewed", reason: purpose, ...about }, answerer.from);
 }
 
 function refuseAnswer(
   store: AccountStore,
   guard: Guard,
   challenge: Challenge,
-  refused: Unproven,
+  { refused, evidence, answerer }: { refused: Unproven; evidence: Evidence; answerer: Answerer },
   now: number,
 ): Refusal {
   const remaining = attemptsRemaining(guard, challenge, now);
-  const { sessionId } = challenge;
+  const { sessionId, terms } = challenge;
+  const about = {
+    factor: evidence.method,
+    ...(sessionId ? { session: sessionId } : {}),
+    ...addressOf(terms.emailDigest),
+  };
+  store.note({ kind: "authn_login_fail", reason: refused, ...about }, answerer.from);
   const isPotEmpty = sessionId !== undefined && remaining <= 0;
   const warning = warningAfter(guard, challenge, refused, now);
-  if (isPotEmpty) endByEmptyPot(store, guard, sessionId);
-  else if (warning) store.saveGuard(guard);
+  if (isPotEmpty) endByEmptyPot(store, guard, sessionId, answerer.from);
+  else store.saveGuard(guard);
   return { refused, attemptsRemaining: Math.max(0, remaining), ...(warning ? { warning } : {}) };
 }
 
@@ -92,10 +140,11 @@ function answerReset(
   guard: Guard,
   challenge: Challenge,
   proven: ProvenFactor,
+  { from }: Answerer,
   now: number,
 ): PreparedReset | Refusal {
   store.saveGuard(guard);
-  const prepared = settleReset(store, guard, challenge, now);
+  const prepared = settleReset(store, guard, challenge, { factor: proven.method, from }, now);
   return isRefusal(prepared) ? prepared : { ...prepared, ...codesLeft(guard, proven) };
 }
 
@@ -105,28 +154,32 @@ function openSignIn(
   guard: Guard,
   { terms }: Challenge,
   factors: Proof,
-  proven: ProvenFactor,
-  answerer: Answerer,
+  { proven, answerer, afterFailures }: RightAnswer,
   now: number,
 ): SessionGrant | EnrolmentRequired | Refusal {
+  const { method: factor } = proven;
+  const { from } = answerer;
   const admission = judge(terms.secondFactor, standingOf(store, guard), factors);
-  if (admission === "enrolment") return requireEnrolment(store, guard, factors, terms, now);
-  if (admission === "challenge") {
+  if (admission === "enrolment") return requireEnrolment(store, guard, { factors, terms, factor, from }, now);
+  const refusal: Refusal | undefined =
+    admission === "challenge" ? { refused: "challenge_overtaken" } : audienceRefusal(factors, terms.audienceNeeds);
+  if (refusal) {
+    const about = { factor, reason: refusal.refused, ...addressOf(terms.emailDigest) };
+    store.note({ kind: "authn_login_fail", ...about }, from);
     store.saveGuard(guard);
-    return { refused: "challenge_overtaken" };
-  }
-  const tooLittle = audienceRefusal(factors, terms.audienceNeeds);
-  if (tooLittle) {
-    store.saveGuard(guard);
-    return tooLittle;
+    return refusal;
   }
   const seen = rememberSignIn(guard, answerer, terms, now);
   const { asksForTrust, trustTerms } = answerer;
   const mayTrust = trustTerms.trustForMs > 0 && proven.method !== "recovery_code" && mayBeTrusted(terms);
   const { browser } = seen;
   if (browser && asksForTrust && mayTrust) browser.trusted = trustBrowser(guard, browser.id, trustTerms, now);
+  const opened = openSession(store, guard, factors, terms, now);
+  const { sessionId } = opened;
+  recordSignIn(store, { sessionId, factor, emailDigest: terms.emailDigest, afterFailures, from });
+  if (browser?.trusted) store.note({ kind: "user_updated", reason: "browser_trusted", session: sessionId }, from);
   store.saveGuard(guard);
-  return { ...openSession(store, guard, factors, terms, now), ...codesLeft(guard, proven), ...seen };
+  return { ...opened, ...codesLeft(guard, proven), ...seen };
 }
 
 /** Told to who uses a recovery code, so that a new set is made in time. */

@@ -1,3 +1,4 @@
+import type { Circumstances } from "../events/security-event.ts";
 import type { Credential } from "../factors/passkey.ts";
 import { CHALLENGE_ATTEMPTS, METHOD_CLOSED_RETRY_AFTER_SECONDS, SESSION_POT } from "../policy.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
@@ -11,6 +12,7 @@ import { type Factor, usableFactors } from "./factors.ts";
 import type { SecondFactorMethod } from "./methods.ts";
 import { bindingRefusal, type Possession, withSpentAtSignIn } from "./possession.ts";
 import { isMethodClosed, withAttempt } from "./proof-mode.ts";
+import { addressOf, changeStreaks } from "./recording.ts";
 import type { RecoveryCodeSet } from "./recovery-codes.ts";
 import type { Session } from "./sessions.ts";
 
@@ -21,6 +23,8 @@ export interface ChallengeAttempt {
   method: SecondFactorMethod;
   /** The key that whoever answers has shown to hold. */
   possession?: Possession | undefined;
+  /** For events. */
+  from?: Circumstances | undefined;
 }
 
 /** An attempt that has been paid for and not yet been judged. */
@@ -43,7 +47,7 @@ export interface ReservedAnswer {
  */
 export function reserveAnswer(
   store: AccountStore,
-  { challengeId, purpose, method, possession }: ChallengeAttempt,
+  { challengeId, purpose, method, possession, from }: ChallengeAttempt,
   now: number,
 ): ReservedAnswer | Refusal {
   const guard = store.guard();
@@ -57,10 +61,13 @@ export function reserveAnswer(
   const { sessionId, pot = "unrecognised" } = challenge;
   const isPaid = sessionId === undefined && attemptsLeft(guard.attempts[pot] ?? [], now) > 0;
   const refusal =
-    sessionId === undefined ? takeFromHour(guard, pot, method, now) : takeFromPot(store, guard, sessionId);
+    sessionId === undefined ? takeFromHour(guard, pot, method, now) : takeFromPot(store, guard, sessionId, from);
+  if (refusal && sessionId === undefined) recordEmptyBudget(store, guard, challenge, { refusal, method, from });
   if (refusal) return refusal;
   const { webauthn } = challenge;
-  if (sessionId === undefined) guard.streaks = withAttempt(guard.streaks, method, knownAs(guard, pot));
+  if (sessionId === undefined) {
+    changeStreaks(store, guard, withAttempt(guard.streaks, method, knownAs(guard, pot)), from);
+  }
   guard.spentProofs = spent;
   challenge.attempts += 1;
   if (method === "passkey") challenge.webauthn = newWebAuthnChallenge();
@@ -68,6 +75,20 @@ export function reserveAnswer(
   const usable = usableFor(store, challenge);
   const recoveryCodes = guard.recoveryCodes;
   return { takenAt: now, isPaid, usable, recoveryCodes, webauthn, mustVerifyUser: mustVerifyUser(challenge) };
+}
+
+/** Once a challenge: nothing of it is spent, so whoever has one may try as often as he likes. */
+function recordEmptyBudget(
+  store: AccountStore,
+  guard: Guard,
+  challenge: Challenge,
+  { refusal, method: factor, from }: { refusal: Refusal; method: SecondFactorMethod; from: Circumstances | undefined },
+): void {
+  if (challenge.isRefused) return;
+  challenge.isRefused = true;
+  const what = { kind: "authn_login_fail_max", reason: refusal.refused, factor } as const;
+  store.note({ ...what, ...addressOf(challenge.terms.emailDigest) }, from);
+  store.saveGuard(guard);
 }
 
 /** What an assertion for a challenge is to be made of. */
@@ -134,10 +155,15 @@ export function usableFor(store: AccountStore, { sessionId, methods }: Challenge
 }
 
 /** Takes one attempt from a session's own pot. An empty one ends the session, even when its last answer never settled. */
-export function takeFromPot(store: AccountStore, guard: Guard, sessionId: string): Refusal | undefined {
+export function takeFromPot(
+  store: AccountStore,
+  guard: Guard,
+  sessionId: string,
+  from: Circumstances | undefined,
+): Refusal | undefined {
   const taken = guard.pots[sessionId] ?? 0;
   if (taken >= SESSION_POT) {
-    endByEmptyPot(store, guard, sessionId);
+    endByEmptyPot(store, guard, sessionId, from);
     return { refused: "session_ended" };
   }
   guard.pots[sessionId] = taken + 1;
@@ -145,7 +171,13 @@ export function takeFromPot(store: AccountStore, guard: Guard, sessionId: string
 }
 
 /** Ends a session that has guessed too often, and with it the trust that would open the next one for a password. */
-export function endByEmptyPot(store: AccountStore, guard: Guard, sessionId: string): void {
+export function endByEmptyPot(
+  store: AccountStore,
+  guard: Guard,
+  sessionId: string,
+  from: Circumstances | undefined,
+): void {
+  store.note({ kind: "authn_login_fail_max", reason: "session_ended", session: sessionId }, from);
   const trustedBy = store.session(sessionId)?.trustedBy;
   guard.browsers = guard.browsers.map((browser) => (browser.id === trustedBy ? withoutTrust(browser) : browser));
   endSession(store, guard, sessionId);
@@ -153,8 +185,13 @@ export function endByEmptyPot(store: AccountStore, guard: Guard, sessionId: stri
 }
 
 /** After a wrong password in a session: ends it if that was the last attempt of its pot. */
-export function endIfPotIsEmpty(store: AccountStore, guard: Guard, sessionId: string): void {
-  if ((guard.pots[sessionId] ?? 0) >= SESSION_POT) endByEmptyPot(store, guard, sessionId);
+export function endIfPotIsEmpty(
+  store: AccountStore,
+  guard: Guard,
+  sessionId: string,
+  from: Circumstances | undefined,
+): void {
+  if ((guard.pots[sessionId] ?? 0) >= SESSION_POT) endByEmptyPot(store, guard, sessionId, from);
 }
 
 /** How many more answers there are: of the challenge, or of its pot where that is less. */
@@ -182,7 +219,7 @@ function takeFromHour(guard: Guard, pot: Pot, method: SecondFactorMethod, now: n
 }
 
 /** What the account takes a browser for whose attempts are counted in this pot. */
-function knownAs({ browsers }: Guard, pot: Pot): "unrecognised" | "proven" | "recognised" {
+export function knownAs({ browsers }: Guard, pot: Pot): "unrecognised" | "proven" | "recognised" {
   if (pot === "proven") return "proven";
   return browsers.some(({ id }) => id === pot) ? "recognised" : "unrecognised";
 }

@@ -1,3 +1,4 @@
+import type { Circumstances } from "../events/security-event.ts";
 import { BROWSER_SEEN_STEP_MS, RECOGNISED_BROWSERS } from "../policy.ts";
 import type { Guard } from "./account-store.ts";
 import type { SecondFactorPolicy } from "./methods.ts";
@@ -42,6 +43,8 @@ export interface BrowserClaim {
   /** Keyed digest of the network that it asks from. */
   network: string;
   trustTerms: TrustTerms;
+  /** For events. */
+  from?: Circumstances | undefined;
 }
 
 /** What a browser is to be given. `trusted` only when trust was granted by this very sign-in. */

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Circumstances } from "../events/security-event.ts";
 import {
   CHALLENGE_ATTEMPTS,
   CHALLENGE_TTL_MS,
@@ -56,6 +57,8 @@ export interface ChallengeSubject {
   terms: SignInTerms;
   /** Of a reset: the link that was shown, and the hash of the new password, sealed by the Worker. */
   reset?: { linkId: string; sealedPassword: string };
+  /** Who has opened it, for events: whoever leaves it unanswered is somebody else than the next who comes. */
+  from?: Circumstances | undefined;
 }
 
 /** A challenge as the account remembers it. Times in epoch milliseconds. */
@@ -63,6 +66,8 @@ export interface Challenge extends ChallengeSubject, Floor {
   id: string;
   expiresAt: number;
   attempts: number;
+  /** That an answer was refused because its budget is used up, and that this was recorded. */
+  isRefused?: true;
   /** The WebAuthn challenge of its next assertion, base64url; a new one for every try. */
   webauthn: string;
 }

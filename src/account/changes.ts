@@ -1,3 +1,4 @@
+import type { Circumstances, Occurrence } from "../events/security-event.ts";
 import { PREPARED_CHANGE_DEADLINE_MS, PREPARED_CHANGE_TTL_MS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
@@ -5,11 +6,15 @@ import { admit, endEverything } from "./admission.ts";
 import { distrustWhatCameSince, openUndo, undoEmailChange } from "./email-undo.ts";
 import type { Life } from "./life.ts";
 import { NO_STREAKS } from "./proof-mode.ts";
+import { recordChange } from "./recording.ts";
 import type { Floor, Session } from "./sessions.ts";
 
 /** What the directory said of an account, and a moment after which it said so (epoch milliseconds). */
 export interface Verdict extends Floor {
   readAfter: number;
+  /** For events: who has had it asked, and the keyed digest of the address where one was named. */
+  from?: Circumstances | undefined;
+  address?: string;
 }
 
 /** A change of what the directory holds, as far as the account object has a part in it. */
@@ -19,7 +24,9 @@ export type Change =
   | { kind: "email_undo" }
   | { kind: "freeze"; since: number }
   | { kind: "deletion"; id: string; deletesAt: number }
-  | { kind: "deletion_cancel" };
+  | { kind: "deletion_cancel" }
+  /** By an operator. Nothing but its ends stays of it: what the directory says counts. */
+  | { kind: "status" | "roles" };
 
 /** A change that the object is ready for and the directory may or may not hold yet. */
 export interface PreparedChange {
@@ -31,6 +38,9 @@ export interface PreparedChange {
   /** When the request came in; what happened before that is known to whoever asked. */
   askedAt: number;
   change: Change;
+  /** Who has asked, and what was shown for it: for the event of its end, which somebody else may bring about. */
+  from?: Circumstances | undefined;
+  factor?: Occurrence["factor"];
 }
 
 /** Says that the directory may be changed now, from one version to the next. */
@@ -47,7 +57,7 @@ export interface Prepared {
 export function admitVerdict(store: AccountStore, guard: Guard, verdict: Verdict, now: number): Refusal | undefined {
   const { prepared } = guard.life;
   if (prepared && verdict.passwordVersion >= prepared.version) finish(store, guard, prepared);
-  else if (prepared && hasLapsed(prepared, verdict)) rollBack(guard, prepared);
+  else if (prepared && hasLapsed(prepared, verdict)) rollBack(store, guard, prepared);
   if (guard.life.prepared !== prepared) store.saveGuard(guard);
   const refusal = admit(guard, verdict);
   return refusal?.refused === "verdict_overtaken" && guard.life.prepared ? underWay(guard.life.prepared, now) : refusal;
@@ -66,6 +76,8 @@ export interface AskedChange {
   /** When its request came in, epoch milliseconds; with its verdict unless it says otherwise. */
   askedAt?: number;
   change: Change;
+  /** What was shown for it. */
+  factor?: Occurrence["factor"];
   isDue: (life: Life) => boolean;
 }
 
@@ -77,7 +89,7 @@ export function prepareChange(
   store: AccountStore,
   guard: Guard,
   verdict: Verdict,
-  { name, change, isDue, askedAt = verdict.readAfter }: AskedChange,
+  { name, change, factor, isDue, askedAt = verdict.readAfter }: AskedChange,
   now: number,
 ): Prepared | Refusal {
   // Its request would come too late to the directory, so nobody is signed out for it.
@@ -90,7 +102,10 @@ export function prepareChange(
   const refusal = joins ? undefined : admitLink(store, guard, verdict, now);
   if (refusal) return refusal;
   if (!isDue(guard.life)) return { refused: "link_used" };
-  guard.life.prepared = joins ? { ...prepared, at: now } : { key, version, at: now, askedAt, change };
+  const { from } = verdict;
+  const asked = { askedAt, change, ...(from ? { from } : {}), ...(factor ? { factor } : {}) };
+  if (!joins) recordChange(store, "prepared", asked);
+  guard.life.prepared = joins ? { ...prepared, at: now } : { key, version, at: now, ...asked };
   guard.passwordVersion = version;
   endEverything(store, guard);
   store.saveGuard(guard);
@@ -118,7 +133,7 @@ export function commitChange(store: AccountStore, guard: Guard, key: string): Co
 export function abandonChange(store: AccountStore, guard: Guard, key: string): void {
   const { prepared } = guard.life;
   if (prepared?.key !== key) return;
-  rollBack(guard, prepared);
+  rollBack(store, guard, prepared);
   store.saveGuard(guard);
 }
 
@@ -133,7 +148,9 @@ function hasLapsed({ version, at }: PreparedChange, verdict: Verdict): boolean {
   return verdict.passwordVersion === version - 1 && verdict.readAfter >= at + PREPARED_CHANGE_TTL_MS;
 }
 
-function rollBack(guard: Guard, { version }: PreparedChange): void {
+function rollBack(store: AccountStore, guard: Guard, prepared: PreparedChange): void {
+  const { version } = prepared;
+  recordChange(store, "abandoned", prepared);
   delete guard.life.prepared;
   guard.passwordVersion = version - 1;
 }
@@ -142,7 +159,9 @@ function rollBack(guard: Guard, { version }: PreparedChange): void {
  * What a change leaves behind. Links that were bound to the login before it are dead, whichever change it was. Answers
  * which passkeys are free now.
  */
-function finish(store: AccountStore, guard: Guard, { change, askedAt, at }: PreparedChange): string[] {
+function finish(store: AccountStore, guard: Guard, prepared: PreparedChange): string[] {
+  const { change, askedAt, at } = prepared;
+  recordChange(store, "made", prepared);
   const { prepared: _p, reset: _r, emailChange: _e, recoveryRequest: _q, ...life } = guard.life;
   guard.life = life;
   // Whoever came in between the steps came in by what was, or by what will be shown again.

@@ -68,7 +68,10 @@ export function bury(
 
 /** What `bury` has answered is done: the tombstone alone stays. */
 export function leaveTombstone(store: AccountStore): void {
+  // Only the first time: once it is a tombstone there is no deletion in it any more.
+  const isDue = store.guard().life.deletion !== undefined;
   store.clear();
+  if (isDue) store.note({ kind: "user_deleted", reason: "deletion_due" }, undefined);
   const guard = store.guard();
   guard.life = { isBuried: true };
   store.saveGuard(guard);

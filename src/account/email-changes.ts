@@ -19,6 +19,7 @@ export function awaitEmailChange(
   // A second change would leave the first owner with nothing to take back.
   if (isUndoOpen(guard.life, now)) return { refused: "undo_open" };
   guard.life.emailChange = { id: linkId, expiresAt: now + EMAIL_CHANGE_LINK_TTL_MS };
+  store.note({ kind: "user_updated", reason: "email_change_asked", session: session.id }, bearer.from);
   store.saveGuard(guard);
   return { kind: "awaited" };
 }

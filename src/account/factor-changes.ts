@@ -1,3 +1,4 @@
+import type { Circumstances, Occurrence } from "../events/security-event.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import { endAllBut } from "./activation.ts";
@@ -11,10 +12,15 @@ import type { RecoveryCodeSet } from "./recovery-codes.ts";
 import type { PresentedProof, SensitiveAction } from "./requirements.ts";
 import type { Session } from "./sessions.ts";
 
-/** The session of a verified access token, and what that token proves. */
-export interface SessionBearer extends PresentedProof {
+/** The session of a verified access token. */
+export interface SessionName {
   sessionId: string;
+  /** For events. */
+  from?: Circumstances | undefined;
 }
+
+/** The same, and what that token proves. */
+export interface SessionBearer extends SessionName, PresentedProof {}
 
 /** What was taken away. `credentialIds` are free for other accounts from now on. */
 export interface RemovedFactors {
@@ -26,18 +32,19 @@ export interface RemovedFactors {
 /** Gives a factor another name. */
 export function renameFactor(
   store: AccountStore,
-  sessionId: string,
+  bearer: SessionName,
   factorId: string,
   label: string,
   now: number,
 ): { factor: FactorView } | Refusal {
   const guard = store.guard();
-  const session = liveSession(store, guard, sessionId, now);
+  const session = liveSession(store, guard, bearer.sessionId, now);
   if ("refused" in session) return session;
   const factor = confirmedFactors(store).find(({ id }) => id === factorId);
   if (!factor) return { refused: "unknown_factor" };
   const renamed: Factor = { ...factor, label };
   store.saveFactor(renamed);
+  recordUpdate(store, bearer, "factor_renamed", factor.kind);
   return { factor: viewOf(renamed, guard) };
 }
 
@@ -58,6 +65,7 @@ export function removeFactor(
   const counting = secondFactor === "passkey" ? active.filter(({ kind }) => kind === "passkey") : active;
   const isLast = !factor.suspended && (active.length === 1 || (counting.length === 1 && counting[0]?.id === factor.id));
   if (isLast) return { refused: "last_factor" };
+  recordUpdate(store, bearer, "factor_removed", factor.kind);
   return remove(store, guard, session, [factor], now);
 }
 
@@ -73,7 +81,8 @@ export function turnOffSecondFactor(
   if (isRefusal(session)) return session;
   if (secondFactor !== "optional") return { refused: "second_factor_required" };
   guard.recoveryCodes = { keyId: 0, digests: [] };
-  endRecoveryByProof(guard);
+  endRecoveryByProof(store, guard, bearer.from);
+  recordUpdate(store, bearer, "second_factor_turned_off");
   return remove(store, guard, session, confirmedFactors(store), now);
 }
 
@@ -89,6 +98,7 @@ export function replaceRecoveryCodes(
   if (isRefusal(session)) return session;
   if (activeFactors(store).length === 0) return { refused: "last_factor" };
   guard.recoveryCodes = kept;
+  recordUpdate(store, bearer, "recovery_codes_replaced", "recovery_code");
   store.saveGuard(guard);
   return { kind: "replaced" };
 }
@@ -108,6 +118,7 @@ export function forgetBrowser(
   guard.browsers = others;
   guard.challenges = guard.challenges.filter(({ pot }) => pot !== browserId);
   dropPotsOfForgotten(guard);
+  recordUpdate(store, bearer, "browser_forgotten");
   store.saveGuard(guard);
   return { kind: "forgotten" };
 }
@@ -123,6 +134,15 @@ export function mayDo(
   const session = liveSession(store, guard, bearer.sessionId, now);
   if ("refused" in session) return session;
   return unmetBy(store, guard, action, bearer, session, now) ?? session;
+}
+
+function recordUpdate(
+  store: AccountStore,
+  { sessionId: session, from }: SessionName,
+  reason: string,
+  factor?: NonNullable<Occurrence["factor"]>,
+): void {
+  store.note({ kind: "user_updated", reason, session, ...(factor ? { factor } : {}) }, from);
 }
 
 function remove(store: AccountStore, guard: Guard, { id }: Session, factors: Factor[], now: number): RemovedFactors {

@@ -1,4 +1,6 @@
+import type { Circumstances, Occurrence } from "../events/security-event.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
+import type { Proof } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import {
   audienceRefusal,
@@ -20,6 +22,7 @@ import { becomeFamiliar } from "./familiarity.ts";
 import { judge, methodsFor, type SecondFactorPolicy } from "./methods.ts";
 import { type Possession, withSpentAtSignIn } from "./possession.ts";
 import { isProofMode } from "./proof-mode.ts";
+import { addressOf, hasFailures, recordSignIn } from "./recording.ts";
 
 /** Who knocks after a right password. */
 export interface Knock extends BrowserClaim {
@@ -42,10 +45,12 @@ export function openFirstDoor(
 ): SessionGrant | ChallengeGrant | EnrolmentRequired | Refusal {
   const guard = store.guard();
   const spent = withSpentAtSignIn(guard.spentProofs, knock.possession, now);
-  if (isRefusal(spent)) return spent;
+  if (isRefusal(spent)) return refuseKnock(store, spent, askedTerms, knock);
   guard.spentProofs = spent;
   // A password that is about to be replaced is as wrong as any other.
-  if (admitVerdict(store, guard, verdict, now)) return { refused: "verdict_overtaken" };
+  if (admitVerdict(store, guard, verdict, now)) {
+    return refuseKnock(store, { refused: "verdict_overtaken" }, askedTerms, knock);
+  }
   const terms = { ...askedTerms, secondFactor: demandOf(guard, askedTerms.secondFactor) };
   guard.roles = terms.roles;
   const factors = { pwd: Math.floor(now / 1000) };
@@ -57,12 +62,19 @@ export function openFirstDoor(
       return openSignInChallenge(store, guard, terms, knock, now);
     case "enrolment":
       // Who could answer no challenge could not show who he is either.
-      if (mustProveMailbox(guard, knock)) return { refused: "mailbox_unproven" };
-      return requireEnrolment(store, guard, factors, terms, now);
+      if (mustProveMailbox(guard, knock)) return refuseKnock(store, { refused: "mailbox_unproven" }, terms, knock);
+      return requireEnrolment(store, guard, { factors, terms, factor: "pwd", from: knock.from }, now);
     case "session":
-      if (tooLittle) return refuseTooLittle(store, guard, tooLittle, knock, now);
+      if (tooLittle) return refuseTooLittle(store, guard, refuseKnock(store, tooLittle, terms, knock), knock, now);
       return openByPassword(store, guard, terms, knock, trusted?.id, now);
   }
+}
+
+/** Records that a right password has opened nothing. The guard is left to be saved. */
+function refuseKnock(store: AccountStore, refusal: Refusal, { emailDigest }: SignInTerms, { from }: Knock): Refusal {
+  const what = { kind: "authn_login_fail", factor: "pwd", reason: refusal.refused } as const;
+  store.note({ ...what, ...addressOf(emailDigest) }, from);
+  return refusal;
 }
 
 /** Told like a sign-in: nobody shall find out in silence that a password is right. */
@@ -83,9 +95,15 @@ function openByPassword(
 ): SessionGrant {
   // Trust is not a proof: what is held against strangers is still held against them.
   const remember = trustedBy === undefined ? rememberSignIn : recogniseFromNowOn;
+  const afterFailures = hasFailures(guard.streaks);
   const seen = remember(guard, knock, terms, now);
+  const opened = openSession(store, guard, { pwd: Math.floor(now / 1000) }, terms, now, trustedBy);
+  const { sessionId } = opened;
+  const reason = trustedBy === undefined ? undefined : "trusted_browser";
+  const { emailDigest } = terms;
+  recordSignIn(store, { sessionId, factor: "pwd", emailDigest, afterFailures, reason, from: knock.from });
   store.saveGuard(guard);
-  return { ...openSession(store, guard, { pwd: Math.floor(now / 1000) }, terms, now, trustedBy), ...seen };
+  return { ...opened, ...seen };
 }
 
 /** Who has lost every factor adds one first, even where others need none. */
@@ -98,15 +116,24 @@ export function mayBeTrusted({ roles }: SignInTerms): boolean {
   return !roles.includes(NEVER_TRUSTED_ROLE);
 }
 
+/** What was shown by whoever has to add a factor first; `factor` is what was shown last. */
+export interface ShownSoFar {
+  factors: Proof;
+  terms: SignInTerms;
+  factor: NonNullable<Occurrence["factor"]>;
+  from: Circumstances | undefined;
+}
+
 /** Writes an enrolment grant: a factor first, then a session. */
 export function requireEnrolment(
   store: AccountStore,
   guard: Guard,
-  factors: Parameters<typeof openEnrolment>[1],
-  terms: SignInTerms,
+  { factors, terms, factor, from }: ShownSoFar,
   now: number,
 ): EnrolmentRequired {
   const { id, expiresAt } = openEnrolment(guard, factors, terms, now);
+  const what = { kind: "authn_token_created", reason: "enrolment", factor } as const;
+  store.note({ ...what, ...addressOf(terms.emailDigest) }, from);
   store.saveGuard(guard);
   const methods: EnrolmentRequired["methods"] = terms.secondFactor === "passkey" ? ["passkey"] : ["totp", "passkey"];
   return { kind: "enrolment", enrolmentId: id, methods, expiresAt };
@@ -124,13 +151,14 @@ function openSignInChallenge(
   knock: Knock,
   now: number,
 ): ChallengeGrant | Refusal {
-  const swept = sweepChallenges(guard, now);
+  const swept = sweepChallenges(store, guard, now);
   if (mustProveMailbox(guard, knock)) {
+    const refusal = refuseKnock(store, { refused: "mailbox_unproven" }, terms, knock);
     store.saveGuard(guard);
-    return { refused: "mailbox_unproven" };
+    return refusal;
   }
   const pot = recognise(guard.browsers, knock)?.id ?? (knock.isProven ? "proven" : "unrecognised");
   const factors = { pwd: Math.floor(now / 1000) };
   const methods = methodsFor(terms.secondFactor, standingOf(store, guard));
-  return openChallenge(store, guard, { purpose: "login", pot, methods, factors, terms }, now, swept);
+  return openChallenge(store, guard, { purpose: "login", pot, methods, factors, terms, from: knock.from }, now, swept);
 }

@@ -1,8 +1,9 @@
+import { ASSERTION_FAILURES_RECORDED } from "../event-policy.ts";
 import { type Assertion, verifyAssertion } from "../factors/passkey.ts";
 import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import type { PasskeyChallenge } from "../tokens/passkey-challenge.ts";
-import { withProven } from "../tokens/proof.ts";
+import { type Proof, withProven } from "../tokens/proof.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
 import { admit, audienceRefusal, openSession, rememberSignIn, type SessionGrant } from "./admission.ts";
 import type { BrowserClaim } from "./browsers.ts";
@@ -13,6 +14,7 @@ import { passkeysOf, standingOf } from "./factors.ts";
 import { judge } from "./methods.ts";
 import { provenBy, takeSignCount } from "./passkeys.ts";
 import { type Possession, withSpentAtSignIn } from "./possession.ts";
+import { hasFailures, recordSignIn } from "./recording.ts";
 import { endRecoveryByProof } from "./recovery.ts";
 import { warnOnce } from "./warnings.ts";
 
@@ -38,10 +40,26 @@ export async function signInWithPasskey(
 ): Promise<SessionGrant | Refusal> {
   const { rp, response, userHandle, challengeText } = request;
   const named = passkeyNamed(passkeysOf(store), response);
-  if (!named) return { refused: "wrong_assertion" };
   const demands = { requireUserVerification: true, userHandle };
-  const assertion = await verifyAssertion(rp, challengeText, named.credential, response, demands);
-  return assertion ? settle(store, request, named.id, assertion, clock()) : { refused: "wrong_assertion" };
+  const assertion = named && (await verifyAssertion(rp, challengeText, named.credential, response, demands));
+  const now = clock();
+  const settled = assertion
+    ? settle(store, request, named.id, assertion, now)
+    : ({ refused: "wrong_assertion" } as const);
+  if (isRefusal(settled) && settled.refused !== "change_under_way") recordFailure(store, settled, request.claim, now);
+  return settled;
+}
+
+/**
+ * Records a failure, so many in a while: the account is asked at the same time as the gate of the client, which is what
+ * keeps the others out and tells of them.
+ */
+function recordFailure(store: AccountStore, { refused: reason }: Refusal, { from }: BrowserClaim, now: number): void {
+  const guard = store.guard();
+  const lately = guard.failedAssertions.filter((at) => at > now - ASSERTION_FAILURES_RECORDED.windowMs);
+  if (lately.length >= ASSERTION_FAILURES_RECORDED.count) return;
+  store.note({ kind: "authn_login_fail", factor: "passkey", reason }, from);
+  store.saveGuard({ ...guard, failedAssertions: [...lately, now] });
 }
 
 /** Judges what has verified, in one turn: everything is read again, and spent together with what it opens. */
@@ -75,14 +93,30 @@ function settle(
     store.saveGuard(guard);
     return tooLittle;
   }
-  endRecoveryByProof(guard);
+  endRecoveryByProof(store, guard, claim.from);
   wakeSuspended(store, passkey.id);
   const complete = { ...terms, roles: guard.roles };
   const admission = judge(terms.secondFactor, standingOf(store, guard), factors);
   if (admission !== "session") throw new Error(`a passkey that verified its user led to "${admission}"`);
-  const seen = rememberSignIn(guard, claim, complete, now);
+  return open(store, guard, factors, complete, claim, now);
+}
+
+function open(
+  store: AccountStore,
+  guard: Guard,
+  factors: Proof,
+  terms: SignInTerms,
+  claim: BrowserClaim,
+  now: number,
+): SessionGrant {
+  const afterFailures = hasFailures(guard.streaks);
+  const seen = rememberSignIn(guard, claim, terms, now);
+  const opened = openSession(store, guard, factors, terms, now);
+  const { sessionId } = opened;
+  recordSignIn(store, { sessionId, factor: "passkey", emailDigest: "", afterFailures, from: claim.from });
+  guard.failedAssertions = [];
   store.saveGuard(guard);
-  return { ...openSession(store, guard, factors, complete, now), ...seen };
+  return { ...opened, ...seen };
 }
 
 /** There is a copy of this passkey: nothing was opened, and its owner has to hear of it. */

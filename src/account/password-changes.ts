@@ -1,3 +1,4 @@
+import type { Circumstances, Occurrence } from "../events/security-event.ts";
 import { CHALLENGE_TTL_MS, RESET_LINK_TTL_MS } from "../policy.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
@@ -10,6 +11,7 @@ import { mayDo, type SessionBearer } from "./factor-changes.ts";
 import { standingOf } from "./factors.ts";
 import { isAwaited } from "./life.ts";
 import { methodsFor } from "./methods.ts";
+import { addressOf } from "./recording.ts";
 import { replaceSecret, rotateSession } from "./sessions.ts";
 
 /** A reset link that came back with a new password, hashed and sealed. */
@@ -40,6 +42,8 @@ export function awaitReset(
   const refusal = admitLink(store, guard, verdict, now);
   if (refusal) return refusal;
   guard.life.reset = { id: linkId, expiresAt: now + RESET_LINK_TTL_MS };
+  const what = { kind: "authn_token_created", reason: "reset_link", factor: "mail_link" } as const;
+  store.note({ ...what, ...addressOf(verdict.address ?? "") }, verdict.from);
   store.saveGuard(guard);
   return { kind: "awaited" };
 }
@@ -64,7 +68,8 @@ export function openReset(
   if (!isAwaited(guard.life.reset, linkId, now)) return { refused: "link_used" };
   const pot = recognise(guard.browsers, claim)?.id ?? "proven";
   const reset = { linkId, sealedPassword };
-  return openChallenge(store, guard, { purpose: "password_reset", pot, methods, factors: {}, terms, reset }, now);
+  const subject = { purpose: "password_reset", pot, methods, factors: {}, terms, reset, from: verdict.from } as const;
+  return openChallenge(store, guard, subject, now);
 }
 
 /** The factor of a reset has been proven. The link is the one whose challenge was answered, even if a newer one exists. */
@@ -72,14 +77,15 @@ export function settleReset(
   store: AccountStore,
   guard: Guard,
   challenge: Challenge,
+  { factor, from }: { factor: NonNullable<Occurrence["factor"]>; from: Circumstances | undefined },
   now: number,
 ): PreparedReset | Refusal {
   const { reset } = challenge;
   if (!reset) throw new Error("a challenge of a reset carries no password");
   const { passwordVersion, epoch } = challenge;
-  const verdict = { passwordVersion, epoch, readAfter: now };
+  const verdict = { passwordVersion, epoch, readAfter: now, from };
   const askedAt = challenge.expiresAt - CHALLENGE_TTL_MS;
-  const change = { ...resetChange(reset.linkId, now), askedAt, isDue: () => true };
+  const change = { ...resetChange(reset.linkId, now), factor, askedAt, isDue: () => true };
   return withPassword(prepareChange(store, guard, verdict, change, now), reset.sealedPassword);
 }
 
@@ -92,7 +98,7 @@ export function reservePasswordChange(
   const guard = store.guard();
   const session = mayDo(store, guard, "change_password", bearer, now);
   if (isRefusal(session)) return session;
-  const refusal = takeFromPot(store, guard, session.id);
+  const refusal = takeFromPot(store, guard, session.id, bearer.from);
   if (refusal) return refusal;
   store.saveGuard(guard);
   return { kind: "password_reserved" };
@@ -111,11 +117,17 @@ export function preparePasswordChange(
   if (refusal) return refusal;
   const session = mayDo(store, guard, "change_password", bearer, now);
   if (isRefusal(session)) return session;
+  const refuse = (reason: "wrong_step_up_password" | "verdict_overtaken"): Refusal => {
+    const what = { kind: "authn_password_change_fail", reason, factor: "pwd", session: session.id } as const;
+    store.note(what, bearer.from);
+    return { refused: reason };
+  };
   if (!right) {
-    endIfPotIsEmpty(store, guard, session.id);
-    return { refused: "wrong_step_up_password" };
+    const refused = refuse("wrong_step_up_password");
+    endIfPotIsEmpty(store, guard, session.id, bearer.from);
+    return refused;
   }
-  if (verdict.passwordVersion !== session.passwordVersion) return { refused: "verdict_overtaken" };
+  if (verdict.passwordVersion !== session.passwordVersion) return refuse("verdict_overtaken");
   const pwd = Math.floor(now / 1000);
   const continues = { ...session, factors: { ...session.factors, pwd } };
   const name = `password:${session.id}`;
@@ -123,7 +135,7 @@ export function preparePasswordChange(
     store,
     guard,
     verdict,
-    { name, change: { kind: "password", continues }, isDue: () => true },
+    { name, change: { kind: "password", continues }, factor: "pwd", isDue: () => true },
     now,
   );
 }
@@ -148,6 +160,7 @@ function resetChange(linkId: string, now: number) {
   return {
     name: `reset:${linkId}`,
     change: { kind: "password" } as const,
+    factor: "mail_link" as const,
     isDue: ({ reset }: Guard["life"]) => isAwaited(reset, linkId, now),
   };
 }

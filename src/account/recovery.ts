@@ -1,3 +1,4 @@
+import type { Circumstances } from "../events/security-event.ts";
 import { RECOVERY_FINISH_LINK_TTL_MS, RECOVERY_LINK_TTL_MS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
@@ -20,6 +21,7 @@ export function requestRecovery(
   if (refusal) return refusal;
   if (!hasSecondFactor(store, guard)) return { refused: "nothing_to_recover" };
   guard.life.recoveryRequest = { id: linkId, expiresAt: now + RECOVERY_LINK_TTL_MS };
+  store.note({ kind: "user_updated", reason: "recovery_asked", factor: "pwd" }, verdict.from);
   store.saveGuard(guard);
   return { kind: "awaited" };
 }
@@ -39,13 +41,18 @@ export function startRecovery(
   if (!isDue) return { refused: "link_used" };
   delete guard.life.recoveryRequest;
   const started = { id: recovery.id, startedAt: now, finishAfter: now + recovery.delayMs };
-  guard.life.recovery = runningRecovery(guard, now) ?? started;
+  const running = runningRecovery(guard, now);
+  if (!running) store.note({ kind: "user_updated", reason: "recovery_started", factor: "mail_link" }, verdict.from);
+  guard.life.recovery = running ?? started;
   store.saveGuard(guard);
   return { recovery: guard.life.recovery };
 }
 
 /** What stops a recovery: the link of a mail, or a session that was opened before it started. */
-export type Canceller = { recoveryId: string } | { sessionId: string };
+export type Canceller = ({ recoveryId: string } | { sessionId: string }) & {
+  /** For events. */
+  from?: Circumstances | undefined;
+};
 
 /** Stops a recovery. */
 export function cancelRecovery(
@@ -65,12 +72,15 @@ export function cancelRecovery(
     if (session.createdAt >= running.startedAt) return { refused: "session_too_young" };
   }
   delete guard.life.recovery;
+  const by = "sessionId" in canceller ? { session: canceller.sessionId } : { factor: "mail_link" as const };
+  store.note({ kind: "user_updated", reason: "recovery_cancelled", ...by }, canceller.from);
   store.saveGuard(guard);
   return { kind: "cancelled" };
 }
 
 /** A factor has been proven, so not every one is lost. The guard is left to be saved. */
-export function endRecoveryByProof(guard: Guard): void {
+export function endRecoveryByProof(store: AccountStore, guard: Guard, from: Circumstances | undefined): void {
+  if (guard.life.recovery) store.note({ kind: "user_updated", reason: "recovery_overtaken" }, from);
   delete guard.life.recovery;
   delete guard.life.recoveryRequest;
 }
@@ -90,6 +100,8 @@ export function finishRecovery(
   if (refusal) return refusal;
   const running = runningRecovery(guard, now);
   if (running?.id !== recoveryId || now < running.finishAfter) return { refused: "link_used" };
+  delete guard.life.recovery;
+  store.note({ kind: "user_updated", reason: "recovery_finished", factor: "mail_link" }, verdict.from);
   return removeAllFactors(store, guard, now);
 }
 
@@ -151,7 +163,7 @@ function removeAllFactors(store: AccountStore, guard: Guard, now: number): { cre
   guard.browsers = [];
   dropPotsOfForgotten(guard);
   endEverything(store, guard);
-  endRecoveryByProof(guard);
+  endRecoveryByProof(store, guard, undefined);
   guard.life.mustEnrol = true;
   guard.streaks = demandingProof(guard.streaks);
   store.saveGuard(guard);

@@ -1,3 +1,4 @@
+import type { Circumstances } from "../events/security-event.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import type { Audience } from "../tokens/audience.ts";
 import type { AccountStore, Guard } from "./account-store.ts";
@@ -34,6 +35,8 @@ export interface RefreshRequest {
   possession?: Possession | undefined;
   /** What the operator demands and allows now, which may be other than when the session was opened. */
   trustTerms: TrustTerms;
+  /** For events. */
+  from?: Circumstances | undefined;
 }
 
 /**
@@ -48,7 +51,9 @@ export function refreshSession(
   const guard = store.guard();
   const session = store.session(sessionId);
   if (!session || !hasSecret(session, secret)) return { refused: "refresh_token_unknown" };
+  const token = { factor: "refresh_token", session: sessionId } as const;
   if (!isAlive(session, guard, now)) {
+    store.note({ kind: "session_use_after_expire", reason: "refresh_token_expired", ...token }, request.from);
     endSession(store, guard, sessionId);
     return { refused: "refresh_token_expired" };
   }
@@ -59,9 +64,12 @@ export function refreshSession(
   if (isRefusal(spentProofs)) return spentProofs;
   const presentation = judgeGeneration(session, generation, now);
   if (presentation === "lost" || presentation === "reused" || presentation === "from_the_future") {
-    endSession(store, guard, sessionId);
     // One from the future is of a time before a restore, and nobody's theft.
-    return { refused: presentation === "reused" ? "refresh_token_reused" : "refresh_token_lost" };
+    const refused = presentation === "reused" ? "refresh_token_reused" : "refresh_token_lost";
+    const kind = presentation === "reused" ? "authn_token_reuse" : "session_expired";
+    store.note({ kind, reason: refused, ...token }, request.from);
+    endSession(store, guard, sessionId);
+    return { refused };
   }
   const overtaken = admit(guard, { passwordVersion: session.passwordVersion, epoch });
   if (overtaken) return overtaken;
@@ -90,14 +98,14 @@ function goOn(
   // Trust stands in for a factor only where what was shown would do for the service.
   const isTrusting = !tooLittle && opensByTrust(guard, session, trustTerms, now);
   const admission = judge(secondFactor, standingOf(store, guard, session.id), session.factors, isTrusting);
-  if (admission === "enrolment") return endBelowPolicy(store, guard, session.id);
+  if (admission === "enrolment") return endBelowPolicy(store, guard, session.id, asked.from);
   const refuse = (refusal: Refusal): Refusal => {
     if (session.spentProofs) store.saveSession(session);
     return refusal;
   };
   if (!audience) return refuse({ refused: "audience_unknown" });
   if (admission === "challenge" || needsReproof(session, factorMaxAgeMs, now)) {
-    return askAgain(store, guard, session, { ...forAudience(session.terms, audience), secondFactor }, now);
+    return askAgain(store, guard, session, { ...forAudience(session.terms, audience), secondFactor }, asked.from, now);
   }
   if (tooLittle) return refuse(tooLittle);
   const current = presentation === "retry" ? session : rotateSession(session, now);
@@ -118,16 +126,23 @@ function askAgain(
   guard: Guard,
   session: Session,
   terms: SignInTerms,
+  from: Circumstances | undefined,
   now: number,
 ): ChallengeGrant | Refusal {
   const { id, factors, spentProofs } = session;
   const methods = methodsOfSession(terms.secondFactor, standingOf(store, guard, id), factors);
-  if (methods.length === 0) return endBelowPolicy(store, guard, id);
+  if (methods.length === 0) return endBelowPolicy(store, guard, id, from);
   if (spentProofs) store.saveSession(session);
   return openChallenge(store, guard, { purpose: "reauthenticate", sessionId: id, methods, factors, terms }, now);
 }
 
-function endBelowPolicy(store: AccountStore, guard: Guard, sessionId: string): Refusal {
+function endBelowPolicy(
+  store: AccountStore,
+  guard: Guard,
+  sessionId: string,
+  from: Circumstances | undefined,
+): Refusal {
+  store.note({ kind: "authn_token_revoked", reason: "session_below_policy", session: sessionId }, from);
   endSession(store, guard, sessionId);
   return { refused: "session_below_policy" };
 }

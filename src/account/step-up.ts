@@ -1,3 +1,4 @@
+import type { Circumstances } from "../events/security-event.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Audience } from "../tokens/audience.ts";
 import { describeProof } from "../tokens/proof.ts";
@@ -24,6 +25,8 @@ export interface StepUpRequest {
   secondFactor: SecondFactorPolicy;
   /** Whether a password came along. */
   withPassword: boolean;
+  /** For events. */
+  from?: Circumstances | undefined;
 }
 
 /**
@@ -33,13 +36,14 @@ export interface StepUpRequest {
  */
 export function openStepUp(
   store: AccountStore,
-  { sessionId, audience, secondFactor, withPassword }: StepUpRequest,
+  { sessionId, audience, secondFactor, withPassword, from }: StepUpRequest,
   now: number,
 ): ChallengeGrant | { kind: "password_reserved" } | { kind: "password_needed" } | Refusal {
   const guard = store.guard();
   const session = liveSession(store, guard, sessionId, now);
   if ("refused" in session) return session;
   if (judge(secondFactor, standingOf(store, guard, sessionId), session.factors) === "enrolment") {
+    store.note({ kind: "authn_token_revoked", reason: "session_below_policy", session: sessionId }, from);
     endSession(store, guard, sessionId);
     return { refused: "session_ended" };
   }
@@ -54,7 +58,7 @@ export function openStepUp(
     );
   }
   if (!withPassword) return { kind: "password_needed" };
-  const refusal = takeFromPot(store, guard, sessionId);
+  const refusal = takeFromPot(store, guard, sessionId, from);
   if (refusal) return refusal;
   store.saveGuard(guard);
   return { kind: "password_reserved" };
@@ -63,31 +67,39 @@ export function openStepUp(
 /** Judges a step-up by password. Everything is read again; a factor that came meanwhile makes the password too little. */
 export function settlePasswordStepUp(
   store: AccountStore,
-  { sessionId, audience, secondFactor }: StepUpRequest,
+  { sessionId, audience, secondFactor, from }: StepUpRequest,
   verdict: { right: boolean; passwordVersion: number },
   now: number,
 ): AccessGrant | Refusal {
   const guard = store.guard();
   const session = liveSession(store, guard, sessionId, now);
   if ("refused" in session) return session;
+  const about = { factor: "pwd", session: sessionId } as const;
+  const refuse = (refusal: Refusal): Refusal => {
+    store.note({ kind: "authn_login_fail", reason: refusal.refused, ...about }, from);
+    return refusal;
+  };
   if (!verdict.right) {
-    endIfPotIsEmpty(store, guard, sessionId);
-    return { refused: "wrong_step_up_password" };
+    const refusal = refuse({ refused: "wrong_step_up_password" });
+    endIfPotIsEmpty(store, guard, sessionId, from);
+    return refusal;
   }
   const canProveMore = methodsOfSession(secondFactor, standingOf(store, guard, sessionId), session.factors).length > 0;
   if (verdict.passwordVersion !== session.passwordVersion || (canProveMore && !isRecovered(session))) {
-    return { refused: "verdict_overtaken" };
+    return refuse({ refused: "verdict_overtaken" });
   }
   // Beside a factor a right password gives back its own attempt alone: it must not pay for guesses at the factor.
   if (canProveMore) guard.pots[sessionId] = Math.max(0, (guard.pots[sessionId] ?? 0) - 1);
   else delete guard.pots[sessionId];
-  store.saveGuard(guard);
   const pwd = Math.floor(now / 1000);
-  if (isRecovered(session)) store.saveSession({ ...session, passwordAgainAt: session.passwordAgainAt ?? pwd });
-  const { roles } = session.terms;
   // Where there is no factor any more a password renews itself alone: what was proven by one is not newer for it.
   const factors = canProveMore || isRecovered(session) ? { ...session.factors, pwd } : { pwd };
   const tooLittle = audienceRefusal(factors, audience);
+  if (tooLittle) refuse(tooLittle);
+  else store.note({ kind: "authn_token_created", reason: "step_up", ...about }, from);
+  store.saveGuard(guard);
+  if (isRecovered(session)) store.saveSession({ ...session, passwordAgainAt: session.passwordAgainAt ?? pwd });
+  const { roles } = session.terms;
   if (tooLittle) return tooLittle;
   const access = { sessionId, sessionEndsAt: endOf(session), audience: audience.name, roles, factors };
   return { kind: "access", ...access, ...bindingOf(session.terms) };

@@ -49,6 +49,7 @@ export function copyOf(
   const guard = store.guard();
   const session = mayDo(store, guard, "export_account", bearer, now);
   if (isRefusal(session)) return session;
+  store.note({ kind: "sensitive_read", reason: "account_exported", session: session.id }, bearer.from);
   const running = runningRecovery(guard, now);
   return {
     ...factorList(store),

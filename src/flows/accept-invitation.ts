@@ -6,6 +6,7 @@ import type { Service, Visit } from "../service.ts";
 import { openLink } from "../tokens/one-time-link.ts";
 import { countAgainstSource } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
+import { recordCreated } from "./new-account.ts";
 import { acceptNewPassword } from "./new-password.ts";
 
 /**
@@ -43,5 +44,7 @@ async function acceptFrom(
   if (typeof password !== "string") return password;
   const hash = await place.use(() => hashPassword(ring, password));
   const user = { id: crypto.randomUUID(), email, emailKey: key, password: hash, createdAt: visit.now };
-  return (await service.users.add(user)) ? { kind: "verified" } : { refused: "link_used" };
+  if (!(await service.users.add(user))) return { refused: "link_used" };
+  recordCreated(service, visit, [user.id], "invited");
+  return { kind: "verified" };
 }

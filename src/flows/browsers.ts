@@ -31,7 +31,7 @@ export interface NewCookie {
 export async function visitingBrowser(
   { config }: Service,
   ring: KeyRing,
-  { browser, userAgent, network, now }: Visit,
+  { browser, userAgent, network, from, now }: Visit,
 ): Promise<VisitingBrowser> {
   const read = async (kind: BrowserCookieKind, value: string | undefined) =>
     value === undefined ? [] : readBrowserCookie(ring, kind, value, now);
@@ -50,6 +50,7 @@ export async function visitingBrowser(
       userAgent: userAgent.slice(0, USER_AGENT_MAX),
       network: seenFrom,
       trustTerms: trustTerms(config),
+      from,
     },
   };
 }

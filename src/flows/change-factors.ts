@@ -9,11 +9,12 @@ import { tellOwner } from "./notices.ts";
 /** Gives a factor another name. */
 export async function renameFactor(
   service: Service,
+  { from }: Visit,
   { accountId, sessionId }: AccessToken,
   factorId: string,
   label: string,
 ): Promise<{ factor: FactorView } | Refusal> {
-  return service.account(accountId).renameFactor(sessionId, factorId, label);
+  return service.account(accountId).renameFactor({ sessionId, from }, factorId, label);
 }
 
 /** Removes a factor; the account's other sessions end. */
@@ -24,7 +25,7 @@ export async function removeFactor(
   factorId: string,
 ): Promise<{ kind: "removed" } | Refusal> {
   const { secondFactor } = service.config;
-  const removed = await service.account(bearer.accountId).removeFactor(proofOf(bearer), factorId, secondFactor);
+  const removed = await service.account(bearer.accountId).removeFactor(proofOf(bearer, visit), factorId, secondFactor);
   if ("refused" in removed) return removed;
   await releasePasskeys(service, visit, bearer.accountId, removed.credentialIds);
   for (const { kind, label } of removed.factors) {
@@ -40,7 +41,7 @@ export async function turnOffSecondFactor(
   bearer: AccessToken,
 ): Promise<{ kind: "removed" } | Refusal> {
   const { secondFactor } = service.config;
-  const removed = await service.account(bearer.accountId).turnOffSecondFactor(proofOf(bearer), secondFactor);
+  const removed = await service.account(bearer.accountId).turnOffSecondFactor(proofOf(bearer, visit), secondFactor);
   if ("refused" in removed) return removed;
   await releasePasskeys(service, visit, bearer.accountId, removed.credentialIds);
   tellOwner(service, visit, bearer.accountId, { notice: "second_factor_turned_off" });
@@ -53,7 +54,7 @@ export async function replaceRecoveryCodes(
   visit: Visit,
   bearer: AccessToken,
 ): Promise<{ codes: string[] } | Refusal> {
-  const replaced = await service.account(bearer.accountId).replaceRecoveryCodes(proofOf(bearer));
+  const replaced = await service.account(bearer.accountId).replaceRecoveryCodes(proofOf(bearer, visit));
   if (isRefusal(replaced)) return replaced;
   tellOwner(service, visit, bearer.accountId, { notice: "recovery_codes_replaced" });
   return replaced;
@@ -62,10 +63,11 @@ export async function replaceRecoveryCodes(
 /** Forgets a browser of the account. */
 export async function forgetBrowser(
   service: Service,
+  visit: Visit,
   bearer: AccessToken,
   browserId: string,
 ): Promise<{ kind: "forgotten" } | Refusal> {
-  return service.account(bearer.accountId).forgetBrowser(proofOf(bearer), browserId);
+  return service.account(bearer.accountId).forgetBrowser(proofOf(bearer, visit), browserId);
 }
 
 /**
@@ -81,7 +83,7 @@ export async function releasePasskeys(service: Service, visit: Visit, accountId:
   await Promise.allSettled([released]);
 }
 
-/** The session of an access token, and what that token proves. */
-export function proofOf({ sessionId, acr, factors }: AccessToken): SessionBearer {
-  return { sessionId, acr, factors };
+/** The session of an access token, what that token proves, and where from. */
+export function proofOf({ sessionId, acr, factors }: AccessToken, { from }: Visit): SessionBearer {
+  return { sessionId, acr, factors, from };
 }

@@ -41,7 +41,7 @@ async function changeFrom(
   if (user?.status !== "active") return { refused: "session_ended" };
   const password = await acceptNewPassword(service, user.email, typedNew);
   if (typeof password !== "string") return password;
-  const reserved = await account.reservePasswordChange(proofOf(bearer));
+  const reserved = await account.reservePasswordChange(proofOf(bearer, visit));
   if ("refused" in reserved) return reserved;
   const { right, hash } = await place.use(async () => {
     const verified = await verifyPassword(ring, user.password, current);
@@ -49,7 +49,10 @@ async function changeFrom(
     await letOthersIn();
     return { right: true, hash: await hashPassword(ring, password) };
   });
-  const prepared = await account.preparePasswordChange(proofOf(bearer), { ...verdictOn(user, ring, visit), right });
+  const prepared = await account.preparePasswordChange(proofOf(bearer, visit), {
+    ...verdictOn(user, ring, visit),
+    right,
+  });
   const made = await makeChange(service, visit, user, prepared, {
     write: () => service.userChanges.setPassword(user, hash, false),
     isIn: (after) => after.password === hash,

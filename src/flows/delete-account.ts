@@ -21,7 +21,10 @@ export async function scheduleDeletion(
   const id = crypto.randomUUID();
   const deletesAt = visit.now + DELETION_DELAY_MS;
   const account = service.account(accountId);
-  const prepared = await account.prepareDeletion(proofOf(bearer), verdictOn(user, ring, visit), { id, deletesAt });
+  const prepared = await account.prepareDeletion(proofOf(bearer, visit), verdictOn(user, ring, visit), {
+    id,
+    deletesAt,
+  });
   const changed = await changeAccount(service, visit, user, prepared, {
     write: () => service.userChanges.close(user, deletesAt),
     isIn: ({ status }) => status === "closed",

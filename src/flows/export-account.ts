@@ -22,7 +22,7 @@ export async function exportAccount(
   const { claim } = await visitingBrowser(service, ring, visit);
   const [found, copy] = await Promise.all([
     service.users.findById(accountId),
-    service.account(accountId).copy(proofOf(bearer), claim),
+    service.account(accountId).copy(proofOf(bearer, visit), claim),
   ]);
   if ("refused" in copy) return copy;
   if (found?.status !== "active") return { refused: "session_ended" };

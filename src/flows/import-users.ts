@@ -7,6 +7,7 @@ import { NO_PASSWORD } from "../passwords/password-hash.ts";
 import { IMPORT_KEY_TTL_MS, IMPORT_OBJECTS_AT_ONCE } from "../policy.ts";
 import type { Service, Visit } from "../service.ts";
 import { type ImportedUser, type ImportTerms, isRefusedLine, readImportedUser } from "./imported-user.ts";
+import { recordCreated } from "./new-account.ts";
 
 /** One batch of an import. `payload` as its operation holds it: the id of the import's key, and a JWE. */
 export interface ImportBatch {
@@ -50,9 +51,10 @@ interface Row {
  */
 export async function importUsers(
   service: Service,
-  { now }: Visit,
+  visit: Visit,
   batch: ImportBatch,
 ): Promise<ImportResult | { refused: "import_key_gone" }> {
+  const { now } = visit;
   const ring = await service.keyRing(now);
   const opened = await openBatch(service, ring, batch.payload, now);
   if (!opened) return { refused: "import_key_gone" };
@@ -63,6 +65,8 @@ export async function importUsers(
   await eachOf(withFactors(free), ({ id, user }) => service.account(id).importFactors(user.totpSecrets));
   await service.importedUsers.add(await Promise.all(free.map((row) => newUser(ring, row))), now);
   const owners = await service.importedUsers.ownersOf(keys);
+  const created = free.filter(({ id, user }) => owners.get(user.emailKey) === id);
+  recordCreated(service, visit, ids(created), "imported");
   // Of a try that was interrupted, a line whose address had an account may have left its factors, too.
   const tried = batch.isRepeated ? rows : free;
   const lost = tried.filter(({ id, user }) => owners.get(user.emailKey) !== id);
@@ -103,6 +107,10 @@ async function newUser(ring: KeyRing, { id, user }: Row): Promise<NewImportedUse
   const status = user.isDisabled ? "disabled" : "active";
   const password = "resetNeeded" in user.password ? NO_PASSWORD : await storeForeignHash(ring, user.password);
   return { id, email, emailKey, emailVerified, status, password, roles, createdAt };
+}
+
+function ids(rows: Row[]): string[] {
+  return rows.map(({ id }) => id);
 }
 
 function withFactors(rows: Row[]): Row[] {

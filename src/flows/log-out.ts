@@ -12,9 +12,10 @@ export interface Credentials {
 export async function logOut(service: Service, visit: Visit, credentials: Credentials): Promise<void> {
   const ring = await service.keyRing(visit.now);
   const { refreshToken, accessToken } = credentials;
+  const ending = { reason: "logged_out", from: visit.from } as const;
   const refresh = refreshToken === undefined ? undefined : await readEndedToken(ring, refreshToken);
-  if (refresh) await service.account(refresh.accountId).endByRefreshToken(refresh.sessionId, refresh.secret);
+  if (refresh) await service.account(refresh.accountId).endByRefreshToken(refresh.sessionId, refresh.secret, ending);
   if (accessToken === undefined) return;
   const bearer = await authenticate(service, visit, accessToken);
-  if (!("refused" in bearer)) await service.account(bearer.accountId).endByAccessToken(bearer.sessionId);
+  if (!("refused" in bearer)) await service.account(bearer.accountId).endByAccessToken(bearer.sessionId, ending);
 }

@@ -68,6 +68,6 @@ export async function openAccountLink<K extends AccountLink>(
 }
 
 /** What the directory says of an account to its object. */
-export function verdictOn({ passwordVersion }: User, ring: KeyRing, { now }: Visit): Verdict {
-  return { passwordVersion, epoch: ring.epoch, readAfter: now };
+export function verdictOn({ passwordVersion }: User, ring: KeyRing, { now, from }: Visit): Verdict {
+  return { passwordVersion, epoch: ring.epoch, readAfter: now, from };
 }

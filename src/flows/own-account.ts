@@ -58,16 +58,18 @@ export async function listSessions(
 /** Ends one session of the account. One of another account is as unknown as one that never was. */
 export async function endSession(
   service: Service,
+  { from }: Visit,
   { accountId, sessionId }: AccessToken,
   target: string,
 ): Promise<{ kind: "ended" } | Refusal> {
-  return service.account(accountId).endSession(sessionId, target);
+  return service.account(accountId).endSession(sessionId, target, from);
 }
 
 /** Ends all sessions of the account but the one that asks. */
 export async function endOtherSessions(
   service: Service,
+  { from }: Visit,
   { accountId, sessionId }: AccessToken,
 ): Promise<{ kind: "ended" } | Refusal> {
-  return service.account(accountId).endOtherSessions(sessionId);
+  return service.account(accountId).endOtherSessions(sessionId, from);
 }

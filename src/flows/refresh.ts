@@ -23,7 +23,7 @@ export async function refresh(
   const { issuer, audiences, sessions } = service.config;
   const terms = { epoch: ring.epoch, factorMaxAgeMs: sessions.factorMaxAgeMs, trustTerms: trustTerms(service.config) };
   const services = { audience, audiences: [{ name: issuer }, ...audiences.values()] };
-  const request = { sessionId, generation, secret, possession, ...services, ...terms };
+  const request = { sessionId, generation, secret, possession, ...services, ...terms, from: visit.from };
   const grant = await service.account(accountId).refresh(request);
   if (!isRefusal(grant)) return issue(service, visit, accountId, grant);
   const { refused } = grant;

@@ -110,7 +110,8 @@ async function closeAgain(
   const isNewNetwork = grant.unfamiliar === "network" || grant.unfamiliar === "both";
   const { claim } = await visitingBrowser(service, ring, visit);
   const { sessionId, browser } = grant;
-  await service.account(named.accountId).withdraw(sessionId, browser?.id, isNewNetwork ? claim.network : undefined);
+  const newNetwork = isNewNetwork ? claim.network : undefined;
+  await service.account(named.accountId).withdraw(sessionId, browser?.id, newNetwork, visit.from);
 }
 
 interface NamedAssertion {

@@ -26,7 +26,7 @@ export function stepUp(
   { audience, password }: AskedStepUp,
 ): Promise<Issued | Refusal> {
   if (password === undefined) return openChallenge(service, visit, bearer, audience);
-  const request = requestOf(service, bearer, audience, true);
+  const request = requestOf(service, visit, bearer, audience, true);
   return withHashPlace(service, visit, (place) => proveByPassword(service, visit, bearer, request, password, place));
 }
 
@@ -36,7 +36,7 @@ async function openChallenge(
   bearer: AccessToken,
   audience: string | undefined,
 ): Promise<Issued | Refusal> {
-  const opened = await service.account(bearer.accountId).openStepUp(requestOf(service, bearer, audience, false));
+  const opened = await service.account(bearer.accountId).openStepUp(requestOf(service, visit, bearer, audience, false));
   if ("refused" in opened) return opened;
   if (opened.kind === "challenge") return issue(service, visit, bearer.accountId, opened);
   return { refused: "malformed_body", errors: [PASSWORD_NEEDED] };
@@ -66,9 +66,10 @@ async function proveByPassword(
 
 function requestOf(
   { config }: Service,
+  { from }: Visit,
   { sessionId }: AccessToken,
   audience: string | undefined,
   withPassword: boolean,
 ): StepUpRequest {
-  return { sessionId, audience: audienceOf(config, audience), secondFactor: config.secondFactor, withPassword };
+  return { sessionId, audience: audienceOf(config, audience), secondFactor: config.secondFactor, withPassword, from };
 }

@@ -9,6 +9,7 @@ import { openLink } from "../tokens/one-time-link.ts";
 import { confirmEmailChange } from "./change-email.ts";
 import { askGates, countAgainstSource, forgiveAddress } from "./first-door.ts";
 import { withHashPlace } from "./hash-place.ts";
+import { recordCreated } from "./new-account.ts";
 
 /**
  * Finishes a registration, or a change of address: the link proves the mailbox, the password proves that the same person asked. So whoever
@@ -52,6 +53,7 @@ async function verifyFrom(
   service.waitUntil(admitted.settle("right"));
   const user = { id: crypto.randomUUID(), email, emailKey: key, password: hash, createdAt: visit.now };
   if (!(await service.users.add(user))) return { refused: "link_used" };
+  recordCreated(service, visit, [user.id], "registered");
   // What strangers have tried before there was an account is nothing to whoever has proven the mailbox.
   service.waitUntil(forgiveAddress(service, ring, visit, key));
   return { kind: "verified" };

@@ -33,7 +33,7 @@ export const account = new Hono<Api>()
     return c.json({ sessions: list.sessions.map(sessionMembers) });
   })
   .delete("/sessions", signedIn, async (c) => {
-    const outcome = await endOtherSessions(c.get("service"), c.get("bearer"));
+    const outcome = await endOtherSessions(c.get("service"), c.get("visit"), c.get("bearer"));
     return isRefusal(outcome) ? refuse(c, outcome) : c.body(null, 204);
   })
   .get("/browsers", signedIn, async (c) => {
@@ -42,10 +42,10 @@ export const account = new Hono<Api>()
     return c.json({ browsers: list.browsers.map(browserMembers) });
   })
   .delete("/browsers/:id", signedIn, async (c) => {
-    const outcome = await forgetBrowser(c.get("service"), c.get("bearer"), c.req.param("id"));
+    const outcome = await forgetBrowser(c.get("service"), c.get("visit"), c.get("bearer"), c.req.param("id"));
     return isRefusal(outcome) ? refuse(c, outcome) : c.body(null, 204);
   })
   .delete("/sessions/:id", signedIn, async (c) => {
-    const outcome = await endSession(c.get("service"), c.get("bearer"), c.req.param("id"));
+    const outcome = await endSession(c.get("service"), c.get("visit"), c.get("bearer"), c.req.param("id"));
     return isRefusal(outcome) ? refuse(c, outcome) : c.body(null, 204);
   });

@@ -43,7 +43,8 @@ export const factors = new Hono<Api>()
   .patch("/2fa/factors/:id", signedIn, async (c) => {
     const body = await readBody(c, FactorLabel);
     if (isRefusal(body)) return refuse(c, body);
-    const renamed = await renameFactor(c.get("service"), c.get("bearer"), c.req.param("id"), body.value.label);
+    const { label } = body.value;
+    const renamed = await renameFactor(c.get("service"), c.get("visit"), c.get("bearer"), c.req.param("id"), label);
     return isRefusal(renamed) ? refuse(c, renamed) : c.json(factorMembers(renamed.factor));
   })
   .delete("/2fa/factors/:id", signedIn, async (c) => {

@@ -14,6 +14,7 @@ function accountWith(...ids: string[]) {
       reminded.times += 1;
     },
     recorded: () => {},
+    account: "",
   };
   const sessions = ids.map((id) => session({ id, idleExpiresAt: NOW + 60_000 }));
   const store = storeWith({ sessions }, owner);
@@ -103,7 +104,7 @@ describe("what is owed", () => {
 
 it("an object that wakes up is reminded by its first call", () => {
   const reminded = { times: 0 };
-  const store = storeWith({}, { now: () => NOW, owes: () => (reminded.times += 1), recorded: () => {} });
+  const store = storeWith({}, { account: "", now: () => NOW, owes: () => (reminded.times += 1), recorded: () => {} });
   expect(reminded.times).toBeGreaterThan(0);
   store.owed();
   reminded.times = 0;

@@ -145,14 +145,14 @@ describe("the last factor", () => {
   it.each(["t2", "", "waiting", "AQID"])("and an unknown or pending one is not there: %j", (id) => {
     const store = busy({ factors: [totpFactor(), passkey(), pendingFactor("s1")] });
     expect(removeFactor(store, FRESH, id, "optional", NOW)).toEqual({ refused: "unknown_factor" });
-    expect(renameFactor(store, "s1", id, "x", NOW)).toEqual({ refused: "unknown_factor" });
+    expect(renameFactor(store, { sessionId: "s1" }, id, "x", NOW)).toEqual({ refused: "unknown_factor" });
   });
 });
 
 describe("a new name", () => {
   it("needs no fresh proof, and changes nothing else", () => {
     const store = busy();
-    expect(renameFactor(store, "s1", "t1", "Old phone", NOW + 3_600_000)).toMatchObject({
+    expect(renameFactor(store, { sessionId: "s1" }, "t1", "Old phone", NOW + 3_600_000)).toMatchObject({
       factor: { id: "t1", label: "Old phone", lastUsedAt: NOW },
     });
     expect(store.factors()).toContainEqual(totpFactor({ label: "Old phone" }));
@@ -161,7 +161,7 @@ describe("a new name", () => {
   });
 
   it("is not given by a session that has ended", () => {
-    expect(renameFactor(busy(), "s9", "t1", "x", NOW)).toEqual({ refused: "session_ended" });
+    expect(renameFactor(busy(), { sessionId: "s9" }, "t1", "x", NOW)).toEqual({ refused: "session_ended" });
   });
 });
 

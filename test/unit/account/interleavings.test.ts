@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { AccountStore } from "../../../src/account/account-store.ts";
 import { abandonChange, admitVerdict, commitChange } from "../../../src/account/changes.ts";
 import { prepareDeletion, prepareDeletionCancel } from "../../../src/account/deletion.ts";
@@ -97,6 +97,10 @@ function run(kinds: readonly (Kind | "sign-in")[], steps: { who: number; waits: 
   }
   return world;
 }
+
+// Tens of thousands of events, each of which is a line.
+beforeAll(() => void vi.spyOn(console, "log").mockImplementation(() => {}));
+afterAll(() => void vi.restoreAllMocks());
 
 describe("changes in two stores, in whatever order their steps come and wherever they die", () => {
   it("leave the account as the directory has it, once it has heard from there again", () => {

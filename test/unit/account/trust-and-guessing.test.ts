@@ -14,7 +14,7 @@ it("a session that a trusted browser opened and that guesses too often takes the
     sessions: [session({ factors: { pwd: NOW / 1000 }, trustedBy: "b1" })],
     guard: { browsers: [trusting], pots: { s1: 5 } },
   });
-  expect(takeFromPot(store, store.guard(), "s1")).toEqual({ refused: "session_ended" });
+  expect(takeFromPot(store, store.guard(), "s1", undefined)).toEqual({ refused: "session_ended" });
   expect(store.session("s1")).toBeUndefined();
   expect(store.guard().browsers).toEqual([browser()]);
 });
