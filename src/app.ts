@@ -13,6 +13,9 @@ import { shielded } from "./http/middleware/shield.ts";
 import { faultOf, refuse } from "./http/problem.ts";
 import { account } from "./http/routes/account.ts";
 import { accountLife } from "./http/routes/account-life.ts";
+import { adminEvents } from "./http/routes/admin-events.ts";
+import { adminKeys } from "./http/routes/admin-keys.ts";
+import { adminUsers } from "./http/routes/admin-users.ts";
 import { factors } from "./http/routes/factors.ts";
 import { oauth } from "./http/routes/oauth.ts";
 import { passkeys } from "./http/routes/passkeys.ts";
@@ -49,6 +52,7 @@ const openedService = createMiddleware<Api>(async (c, next) => {
 
 app.use(requestId, securityHeaders, openedService, ownHost, forwardedAddress);
 app.use("/auth/*", dpopNonce, listedOrigins, shielded);
+app.use("/admin/api/*", dpopNonce, listedOrigins, shielded);
 // For back ends and no pages: nothing here tells a browser that it may read the answer.
 app.use("/oauth/*", dpopNonce, shielded);
 
@@ -62,6 +66,9 @@ app.route("/auth", account);
 app.route("/auth", accountLife);
 app.route("/auth", recovery);
 app.route("/oauth", oauth);
+app.route("/admin/api", adminEvents);
+app.route("/admin/api", adminUsers);
+app.route("/admin/api", adminKeys);
 
 // A bare `false` in what is deployed: the bundler then drops the route and everything behind it.
 if (DEVELOPMENT_MAILBOX) {

@@ -16,6 +16,7 @@ import { type EventList, eventListOf } from "./events/event-list.ts";
 import { type EventReader, eventReaderOf } from "./events/event-reader.ts";
 import { type EventStore, eventStoreOf } from "./events/event-store.ts";
 import type { GateObject } from "./gate/gate-object.ts";
+import { HeldReports } from "./gate/held-reports.ts";
 import { passesShield } from "./gate/shield.ts";
 import { siteverify } from "./gate/siteverify.ts";
 import { type KeyCommands, keyCommandsOf } from "./keys/key-commands.ts";
@@ -56,6 +57,8 @@ export interface Service {
   deliveries: DeliveryStore;
   account(accountId: string): DurableObjectStub<AccountObject>;
   gate(shard: string): DurableObjectStub<GateObject>;
+  /** What this isolate reports of refusals, so that a flood of them is not one of calls. */
+  heldReports: HeldReports;
   /** Whether a client may pass the shield. Yes where that does not answer: the gates decide. */
   passesShield(visit: Visit): Promise<boolean>;
   /** A place in this isolate's queue of password hashes; to be asked for before anything is waited for. */
@@ -86,6 +89,7 @@ interface Foundation {
   config: Config;
   keyRings: KeyRingStore;
   hashPlaces: HashPlaces;
+  heldReports: HeldReports;
 }
 
 const foundations = new WeakMap<object, Foundation | { problems: string[] }>();
@@ -101,7 +105,7 @@ export function openService(
 ): Service | { problems: string[] } {
   const foundation = foundationOf(env);
   if ("problems" in foundation) return foundation;
-  const { config, keyRings, hashPlaces } = foundation;
+  const { config, keyRings, hashPlaces, heldReports } = foundation;
   const waitUntil = (work: Promise<unknown>) => hold(work.catch((error) => logFault("later_work_failed", error)));
   const account = stubsOf(env.ACCOUNTS, config, locationHint(origin));
   const gate = stubsOf(env.GATES, config, undefined);
@@ -112,6 +116,7 @@ export function openService(
     ...databasesOf(env),
     account,
     gate,
+    heldReports,
     passesShield: ({ network }) => passesShield(env.SHIELD, network.source),
     takeHashPlace: ({ network, now }) => hashPlaces.take(network.source, now),
     isBreached: (password) => askRangeApi(config, password),
@@ -171,7 +176,12 @@ function layFoundation(env: Env): Foundation | { problems: string[] } {
   const roots = parseRootSecrets(env.ROOT_SECRET);
   const problems = ["problems" in config ? config.problems : [], typeof roots === "string" ? [roots] : []].flat();
   if ("problems" in config || typeof roots === "string") return { problems };
-  return { config, keyRings: keyRingOfIsolate(env.ROOT_SECRET, roots), hashPlaces: new HashPlaces() };
+  return {
+    config,
+    keyRings: keyRingOfIsolate(env.ROOT_SECRET, roots),
+    hashPlaces: new HashPlaces(),
+    heldReports: new HeldReports(),
+  };
 }
 
 /** The one place that makes stubs: in another jurisdiction the same name would be another object. */

@@ -1,5 +1,4 @@
 import { isRefusal, type Refusal } from "../refusal.ts";
-import { AccountBase } from "./account-base.ts";
 import type { ChallengeGrant, SessionGrant } from "./admission.ts";
 import type { BrowserClaim } from "./browsers.ts";
 import { abandonChange, admitVerdict, commitChange, type Prepared, type Verdict } from "./changes.ts";
@@ -8,6 +7,7 @@ import { awaitEmailChange, lapseUndo, prepareEmailChange, prepareEmailUndo, prep
 import type { SessionBearer } from "./factor-changes.ts";
 import { dropImportedFactors, keepImportedFactors, sealImported } from "./imported-factors.ts";
 import type { Recovery } from "./life.ts";
+import { OperatedAccount } from "./operated-account.ts";
 import {
   awaitReset,
   commitPasswordChange,
@@ -24,7 +24,6 @@ import {
   finishRecovery,
   noteAnnouncement,
   requestRecovery,
-  resetFactors,
   runningRecovery,
   startRecovery,
 } from "./recovery.ts";
@@ -32,7 +31,7 @@ import {
 import { type AccountCopy, copyOf } from "./views.ts";
 
 /** How an account changes: its password and address, recovery, deletion. As thin as the class that extends it. */
-export abstract class AccountLife extends AccountBase {
+export abstract class AccountLife extends OperatedAccount {
   /** Third step of a change in two stores: the directory holds it. Answers which passkeys are free now. */
   commit(key: string): { credentialIds: string[] } {
     const { credentialIds } = commitChange(this.store, this.store.guard(), key);
@@ -141,11 +140,6 @@ export abstract class AccountLife extends AccountBase {
   /** Removes every factor at the end of a recovery. */
   finishRecovery(verdict: Verdict, recoveryId: string): { credentialIds: string[] } | Refusal {
     return finishRecovery(this.store, verdict, recoveryId, Date.now());
-  }
-
-  /** Removes every factor on the word of operators. */
-  resetFactors(verdict: Verdict, requestId: string): { credentialIds: string[] } | Refusal {
-    return resetFactors(this.store, verdict, requestId, Date.now());
   }
 
   /** What is known of the account, for its owner to take along. */

@@ -7,7 +7,14 @@ export type OperationKind =
   | "list_keys"
   | "rotate_key"
   | "drop_key"
-  | "rewrap_keys";
+  | "rewrap_keys"
+  | "verify_events"
+  | "grant_admin"
+  | "revoke_admin"
+  | "disable_account"
+  | "enable_account"
+  | "sign_out_account"
+  | "unlock_account";
 
 /** An operation that is being executed. */
 export interface Operation {
@@ -16,6 +23,8 @@ export interface Operation {
   kind: string;
   payload: string;
   requestedBy: string;
+  /** Of a reset of factors: who has approved it. */
+  approvedBy?: string;
   /** How often it was begun, this time included. */
   attempts: number;
 }
@@ -41,6 +50,28 @@ export interface Operations {
   forgetImportKeys(until: number): Promise<void>;
   /** Gives up resets of factors asked for up to `until` that nobody has approved. */
   lapseResets(until: number, now: number): Promise<void>;
+  /** Asks for a reset of factors that waits for approval. False, and nothing is asked, when one waits for it already. */
+  askReset(asked: AskedReset & { id: string; now: number }): Promise<boolean>;
+  /** The reset of an account that waits for approval. */
+  waitingReset(asked: Omit<AskedReset, "by">): Promise<WaitingReset | undefined>;
+  /** Approves a reset and begins it. The write is the check: once, in time, and never by who has asked for it. */
+  approveReset(id: string, by: string, askedAfter: number, now: number): Promise<boolean>;
+}
+
+/** A reset of factors that an admin asks for. Times in epoch milliseconds. */
+export interface AskedReset {
+  /** Every name by which somebody may have asked for a reset of this account, its id the first. */
+  names: [id: string, ...others: string[]];
+  by: string;
+  /** What was asked for before this has lapsed. */
+  askedAfter: number;
+}
+
+/** A reset of factors that nobody has approved yet. */
+export interface WaitingReset {
+  id: string;
+  requestedBy: string;
+  requestedAt: number;
 }
 
 /** The operations of one database. */
@@ -48,7 +79,9 @@ export function operationsOf(db: D1Database): Operations {
   return {
     async begin({ now, begunBefore, needsApproval }) {
       const row = await db.prepare(BEGIN).bind(now, begunBefore, Number(needsApproval)).first<Row>();
-      return row ? { ...row, requestedBy: row.requested_by } : undefined;
+      if (!row) return undefined;
+      const { requested_by: requestedBy, approved_by, ...rest } = row;
+      return { ...rest, requestedBy, ...(approved_by === null ? {} : { approvedBy: approved_by }) };
     },
     async finish(id, result, now, payload = "") {
       const update =
@@ -70,12 +103,34 @@ export function operationsOf(db: D1Database): Operations {
         "UPDATE operations SET state = 'lapsed', payload = '', finished_at = ? WHERE kind = 'reset_factors' AND state = 'waiting' AND approved_by IS NULL AND requested_at <= ?";
       await db.prepare(update).bind(now, until).run();
     },
+    async askReset({ id, names, by, askedAfter, now }) {
+      const insert = `INSERT INTO operations (id, kind, payload, requested_by, requested_at)
+        SELECT ?3, 'reset_factors', ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 ${WAITING_RESETS}) RETURNING id`;
+      const payload = JSON.stringify({ account: names[0] });
+      const bound = db.prepare(insert).bind(askedAfter, JSON.stringify(names), id, payload, by, now);
+      return (await bound.first()) !== null;
+    },
+    async waitingReset({ names, askedAfter }) {
+      const select = `SELECT id, requested_by AS requestedBy, requested_at AS requestedAt ${WAITING_RESETS} ORDER BY seq LIMIT 1`;
+      return (await db.prepare(select).bind(askedAfter, JSON.stringify(names)).first<WaitingReset>()) ?? undefined;
+    },
+    async approveReset(id, by, askedAfter, now) {
+      const update = `UPDATE operations SET approved_by = ?2, begun_at = ?3, attempts = attempts + 1
+        WHERE id = ?1 AND kind = 'reset_factors' AND state = 'waiting' AND approved_by IS NULL
+          AND requested_by <> ?2 AND requested_at > ?4 RETURNING id`;
+      return (await db.prepare(update).bind(id, by, now, askedAfter).first()) !== null;
+    },
   };
 }
 
-interface Row extends Omit<Operation, "requestedBy"> {
+interface Row extends Omit<Operation, "requestedBy" | "approvedBy"> {
   requested_by: string;
+  approved_by: string | null;
 }
+
+/** Resets that can be approved: asked for after ?1, of an account that has one of the names ?2. */
+const WAITING_RESETS = `FROM operations WHERE kind = 'reset_factors' AND state = 'waiting' AND approved_by IS NULL
+  AND requested_at > ?1 AND payload ->> 'account' IN (SELECT value FROM json_each(?2))`;
 
 /** Parameters: now, begun before, whether a reset needs approval. */
 const BEGIN = `
@@ -84,4 +139,4 @@ const BEGIN = `
     WHERE state = 'waiting' AND (begun_at IS NULL OR begun_at <= ?2)
       AND (?3 = 0 OR kind <> 'reset_factors' OR approved_by IS NOT NULL)
     ORDER BY kind = 'drop_key' DESC, seq LIMIT 1
-  ) RETURNING id, kind, payload, requested_by, attempts`;
+  ) RETURNING id, kind, payload, requested_by, approved_by, attempts`;

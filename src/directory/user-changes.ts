@@ -27,6 +27,10 @@ export interface UserChanges {
   close(user: UserVersion, deletesAt: number): Promise<boolean>;
   /** Opens an account again that was to be deleted. */
   reopen(user: UserVersion): Promise<boolean>;
+  /** Has an operator close an active account, or open one that was closed so. */
+  setDisabled(user: UserVersion, isDisabled: boolean): Promise<boolean>;
+  /** Gives the account other roles. */
+  setRoles(user: UserVersion, roles: string[]): Promise<boolean>;
   /** Lets go of the addresses that were kept for an account long enough. */
   releaseAddresses(id: string, now: number): Promise<void>;
   /** Removes a closed account and all that the directory has about it, but for the appointment of its deletion. */
@@ -55,6 +59,8 @@ const RELEASE_ADDRESS = `DELETE FROM reserved_emails WHERE user_id = ?1 AND ${MA
 const FREEZE = `UPDATE users SET password = ?3, ${REOPENED}, ${NEXT} WHERE ${AT_VERSION}`;
 const CLOSE = `UPDATE users SET status = 'closed', ${NEXT} WHERE ${AT_VERSION} AND status = 'active'`;
 const REOPEN = `UPDATE users SET status = 'active', ${NEXT} WHERE ${AT_VERSION} AND status = 'closed'`;
+const SET_STATUS = `UPDATE users SET status = ?3, ${NEXT} WHERE ${AT_VERSION} AND status = ?4`;
+const SET_ROLES = `UPDATE users SET roles = ?3, ${NEXT} WHERE ${AT_VERSION}`;
 
 // The appointment of the deletion stays until the account object has forgotten as well.
 const REMOVE = [
@@ -80,6 +86,9 @@ export function userChangesOf(db: D1Database): UserChanges {
     freeze: (user, password) => change(user, [FREEZE, password], [`${CALLED_OFF} AND kind <> 'undo'`]),
     close: (user, deletesAt) => change(user, [CLOSE], [callAt("deletion"), deletesAt]),
     reopen: (user) => change(user, [REOPEN], [`${CALLED_OFF} AND kind = 'deletion'`]),
+    setDisabled: (user, isDisabled) =>
+      change(user, isDisabled ? [SET_STATUS, "disabled", "active"] : [SET_STATUS, "active", "disabled"]),
+    setRoles: (user, roles) => change(user, [SET_ROLES, JSON.stringify(roles)]),
     releaseAddresses: async (id, now) => {
       await db.prepare("DELETE FROM reserved_emails WHERE user_id = ? AND until <= ?").bind(id, now).run();
     },

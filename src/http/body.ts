@@ -61,11 +61,13 @@ export async function readText(body: ReadableStream<Uint8Array> | null, maxBytes
   }
 }
 
-function malformed(errors: FieldError[]): Refusal {
+/** What does not have its shape. */
+export function malformed(errors: FieldError[]): Refusal {
   return { refused: "malformed_body", errors };
 }
 
-function fieldError(issue: v.BaseIssue<unknown>): FieldError {
+/** Where and how something breaks its schema. */
+export function fieldError(issue: v.BaseIssue<unknown>): FieldError {
   const path = (v.getDotPath(issue) ?? "").slice(0, PATH_MAX);
   if (issue.type === "strict_object" && issue.expected === "never") return { path, message: "is not a known member" };
   if (issue.received === "undefined") return { path, message: "is required" };

@@ -11,6 +11,7 @@ import { prepareEmailChange, prepareEmailUndo, prepareFreeze } from "../../../sr
 import type { SessionBearer } from "../../../src/account/factor-changes.ts";
 import type { Factor } from "../../../src/account/factors.ts";
 import type { EmailUndo, Life } from "../../../src/account/life.ts";
+import { prepareByOperator } from "../../../src/account/operator-acts.ts";
 import { openReset, preparePasswordChange } from "../../../src/account/password-changes.ts";
 import { isRefusal, type Refusal } from "../../../src/refusal.ts";
 import {
@@ -114,6 +115,9 @@ const reset = (store: AccountStore, said: Verdict, now: number): Prepared | Refu
   return { kind: "prepared", key: opened.key, version: opened.version };
 };
 
+const byOperator = (kind: "status" | "roles") => (store: AccountStore, said: Verdict, now: number) =>
+  prepareByOperator(store, said, kind, { actor: "ada", reason: kind }, now);
+
 /** Every kind of change; the password in both its ways. */
 export const SAMPLES: Record<Change["kind"] | "reset", Sample> = {
   reset: {
@@ -137,6 +141,8 @@ export const SAMPLES: Record<Change["kind"] | "reset", Sample> = {
     prepare: (store, said, now) => prepareFreeze(store, said, NOW - 1000, now),
     isLink: true,
   },
+  status: { account: { guard: { life: {} } }, prepare: byOperator("status"), isLink: false },
+  roles: { account: { guard: { life: {} } }, prepare: byOperator("roles"), isLink: false },
   deletion: {
     account: { guard: { life: {} } },
     prepare: (store, said, now) => prepareDeletion(store, FRESH, said, { id: "del", deletesAt: NOW + 3 * DAY }, now),
