@@ -25,14 +25,12 @@ export interface Checked {
 
 /** Where a check begins: at what retention has left behind, or at the very beginning. */
 export async function beginWalk({ chain, ring }: Checked, stub: Stub | undefined): Promise<Walk | Break> {
-  const nothing = { events: 0, pages: 0, checkpoints: 0 };
-  if (!stub) return { head: GENESIS, checkpoint: 0, ...nothing };
-  if (!(await isAttested(ring, stubText(stub), stub))) return { what: "stub", number: stub.number };
-  const head = headOf(stub);
+  if (stub && !(await isAttested(ring, stubText(stub), stub))) return { what: "stub", number: stub.number };
+  const head = stub ? headOf(stub) : GENESIS;
   const { seq, page } = await chain.strays(head);
   if (seq !== undefined) return { what: "inserted", seq };
   if (page !== undefined) return { what: "inserted", page };
-  return { head, checkpoint: await chain.checkpointBefore(head.page), ...nothing };
+  return { head, checkpoint: await chain.checkpointBefore(head.page), events: 0, pages: 0, checkpoints: 0 };
 }
 
 /** Checks the next pages, as many as are read at once and none after `lastPage`, which there has to be. */
@@ -71,7 +69,8 @@ export function headOf({ page, last_seq, hash }: Pick<Stub, "page" | "last_seq" 
 
 async function pagesAfter(chain: ChainStore, { page, seq }: ChainHead, lastPage: number): Promise<ChainPage[] | Break> {
   const pages = await chain.pagesAfter(page, CHAIN_CHUNK.pages, seq + CHAIN_CHUNK.events);
-  const due = pages.filter(({ number }) => number <= lastPage);
+  // Up to a gap: what it is about is found out when the next ones are read.
+  const due = pages.filter(({ number }, index) => number <= lastPage && number === page + 1 + index);
   if (due.length > 0) return due;
   // One that says that it ends further away than a page can is there all the same.
   const [next] = await chain.pagesAfter(page, 1, Number.MAX_SAFE_INTEGER);

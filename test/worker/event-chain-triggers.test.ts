@@ -1,17 +1,17 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { eventStoreOf } from "../../src/events/event-store.ts";
-import { arrive, broken, checkpointAt, forgetAll, linkedPages, newEvents, sql, verified } from "./support/chain.ts";
-
-/** What a statement over the second database is refused with. */
-async function refusal(query: string): Promise<string> {
-  return env.EVENTS.prepare(query)
-    .run()
-    .then(
-      () => "",
-      (error) => String(error),
-    );
-}
+import {
+  arrive,
+  broken,
+  checkpointAt,
+  forgetAll,
+  linkedPages,
+  newEvents,
+  refusalOf,
+  sql,
+  verified,
+} from "./support/chain.ts";
 
 const COLUMNS = "seq, id, at, kind, account, source, routine, detail";
 
@@ -43,7 +43,7 @@ describe("what is stored", () => {
     ["UPDATE event_checkpoints SET at = 0", "checkpoints are never changed"],
     ["DELETE FROM event_checkpoints", "checkpoints are never removed"],
   ])("refuses %s", async (query, sentence) => {
-    expect(await refusal(query)).toContain(sentence);
+    expect(await refusalOf(query)).toContain(sentence);
     expect(await events()).toEqual(before);
     expect(await verified()).toMatchObject({ kind: "chain_whole", events: 5, checkpoints: 1, unlinked: 1 });
   });

@@ -71,6 +71,15 @@ export async function sql<T = Record<string, unknown>>(query: string, ...values:
   ).results;
 }
 
+/** What a statement over the second database is refused with; empty when it is not. */
+export async function refusalOf(query: string): Promise<string> {
+  const done = env.EVENTS.prepare(query).run();
+  return done.then(
+    () => "",
+    (error) => String(error),
+  );
+}
+
 /** Does what triggers refuse, as somebody would who may write to the database: takes them away first. */
 export async function tampered(...queries: string[]): Promise<void> {
   const triggers = await sql<{ name: string; sql: string }>(
