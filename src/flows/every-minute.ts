@@ -8,7 +8,15 @@ import { linkEvents, setCheckpoint } from "./link-events.ts";
 import { runOperations } from "./operations.ts";
 import { watchEvents } from "./watch.ts";
 
-const JOBS = [keepAppointments, runOperations, forgetEndedSessions, linkEvents, setCheckpoint, forgetOldEvents, watchEvents];
+const JOBS = [
+  keepAppointments,
+  runOperations,
+  forgetEndedSessions,
+  linkEvents,
+  setCheckpoint,
+  forgetOldEvents,
+  watchEvents,
+];
 
 /** What the minute cron does, side by side: none of it keeps the others from being done. `now` in epoch milliseconds. */
 export async function everyMinute(service: Service, now: number): Promise<void> {
