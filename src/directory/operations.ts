@@ -103,6 +103,12 @@ export function operationsOf(db: D1Database): Operations {
         "UPDATE operations SET state = 'lapsed', payload = '', finished_at = ? WHERE kind = 'reset_factors' AND state = 'waiting' AND approved_by IS NULL AND requested_at <= ?";
       await db.prepare(update).bind(now, until).run();
     },
+    ...approvalsOf(db),
+  };
+}
+
+function approvalsOf(db: D1Database): Pick<Operations, "askReset" | "waitingReset" | "approveReset"> {
+  return {
     async askReset({ id, names, by, askedAfter, now }) {
       const insert = `INSERT INTO operations (id, kind, payload, requested_by, requested_at)
         SELECT ?3, 'reset_factors', ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 ${WAITING_RESETS}) RETURNING id`;
