@@ -9,6 +9,9 @@ const USAGE = `npm run operator -- <command>
   reset-factors <email or id>    removes every second factor of an account; the next sign-in adds one
   approve <operation id> <email or id>
                                  approves a reset of that account that another operator has asked for
+  disable <email or id>          closes the way in, signs everybody out; enable <email or id> opens it again
+  sign-out <email or id>         ends every session of an account
+  unlock <email or id>           forgives what was tried against an account and its address
   list                           what waits to be executed or approved
   import <file>                  imports users; the same as \`npm run import -- <file>\`
 
@@ -27,7 +30,11 @@ const APPROVAL_PATIENCE_MS = { local: 3_000, remote: 130_000 };
 const SENTENCES = {
   address_taken: "There is an account with this address already, or it is kept for one.",
   malformed_body: "That is not an email address this service takes.",
-  unknown_email: "There is no such account.",
+  unknown_account: "There is no such account.",
+  account_not_active_now: "The account is not active: it is disabled already, or about to be deleted.",
+  account_not_disabled: "The account is not disabled.",
+  account_changed: "The account has changed just now. Try again.",
+  change_under_way: "Another change of the account is under way. Try again in a minute.",
   nothing_to_recover: "The account has no second factor.",
 };
 
@@ -69,6 +76,12 @@ async function approve(operations, by, id, { account }) {
   report((await operations.settle([id])).get(id), "Approved: every second factor is removed. The owner has been told.");
 }
 
+/** What is done to an account at one word. */
+const onAccount = (kind, done) => async (operations, by, account) => {
+  const id = await operations.insert(kind, { account }, by);
+  report((await operations.settle([id])).get(id), done);
+};
+
 async function list(operations) {
   const [rows] = await operations.query(
     "SELECT id, kind, iif(kind = 'reset_factors', payload ->> 'account', NULL) AS account, requested_by, requested_at, approved_by FROM operations WHERE state = 'waiting' ORDER BY seq LIMIT 100",
@@ -82,7 +95,17 @@ async function list(operations) {
   }
 }
 
-const COMMANDS = { invite, "reset-factors": resetFactors, approve, list, import: importFile };
+const COMMANDS = {
+  invite,
+  "reset-factors": resetFactors,
+  approve,
+  disable: onAccount("disable_account", "Nobody can sign in to it any more. The owner has been told."),
+  enable: onAccount("enable_account", "It is possible to sign in to it again. The owner has been told."),
+  "sign-out": onAccount("sign_out_account", "Everybody is signed out of it."),
+  unlock: onAccount("unlock_account", "What was tried against it is forgiven."),
+  list,
+  import: importFile,
+};
 const OPERANDS = { list: 0, approve: 2 };
 
 async function main() {

@@ -75,7 +75,7 @@ describe("a reset of factors", () => {
   it("says that there is no such account", async () => {
     const id = await ask("reset_factors", { account: "nobody@example.com" });
     await runMinute();
-    expect(await resultOf(id)).toMatchObject({ refused: "unknown_email" });
+    expect(await resultOf(id)).toMatchObject({ refused: "unknown_account" });
   });
 });
 
