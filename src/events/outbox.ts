@@ -46,11 +46,12 @@ export class OutboxRows {
   }
 }
 
-/** Ships what an object's outbox holds. Called by the object's alarm, one call at a time. */
+/** Ships what an object's outbox holds, one shipment at a time however often it is called. */
 export class Shipper {
   #next: () => Shipment | undefined;
   #store: Pick<EventStore, "add">;
   #failures = 0;
+  #running: Promise<unknown> | undefined;
 
   constructor(next: () => Shipment | undefined, store: Pick<EventStore, "add">) {
     this.#next = next;
@@ -62,6 +63,18 @@ export class Shipper {
    * each event once. When the store fails: how long to wait before the next try, milliseconds.
    */
   async ship(): Promise<{ retryAfterMs: number } | undefined> {
+    // Two at once would take the same rows, and the slower one forget others that have their numbers by then.
+    while (this.#running) await this.#running;
+    const running = this.#shipAll();
+    this.#running = running;
+    try {
+      return await running;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #shipAll(): Promise<{ retryAfterMs: number } | undefined> {
     try {
       for (let shipment = this.#next(); shipment; shipment = this.#next()) {
         await inTime(this.#store.add(shipment.events));

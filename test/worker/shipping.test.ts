@@ -1,0 +1,92 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { expect, it } from "vitest";
+import { SHIPMENT_RETRY_MS } from "../../src/event-policy.ts";
+import { OutboxRows, Shipper } from "../../src/events/outbox.ts";
+import type { SecurityEvent } from "../../src/events/security-event.ts";
+import { newEvents } from "./support/chain.ts";
+
+/** Works with an outbox of its own, over storage of an object's. */
+function withOutbox(work: (outbox: OutboxRows) => Promise<void>): Promise<void> {
+  const stub = env.GATES.getByName(crypto.randomUUID());
+  return runInDurableObject(stub, (_, { storage }) => work(new OutboxRows(storage.sql)));
+}
+
+/** A store that answers when it is told to. */
+function slowStore() {
+  const arrived: string[] = [];
+  const waiting: (() => void)[] = [];
+  const store = {
+    add: (events: readonly SecurityEvent[]) =>
+      new Promise<void>((resolve) => {
+        waiting.push(() => {
+          arrived.push(...events.map(({ id }) => id));
+          resolve();
+        });
+      }),
+  };
+  return { store, arrived, waiting };
+}
+
+const turns = async () => {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+};
+
+it("two shipments at once forget nothing that has not arrived", () =>
+  withOutbox(async (outbox) => {
+    const { store, arrived, waiting } = slowStore();
+    const shipper = new Shipper(() => outbox.next(), store);
+    const [first, later] = [newEvents(1), newEvents(1)];
+    outbox.keep(first);
+    const both = Promise.all([shipper.ship(), shipper.ship()]);
+    await turns();
+    waiting.shift()?.();
+    await turns();
+    // It has the number that the first one had.
+    outbox.keep(later);
+    for (const answer of waiting.splice(0)) answer();
+    await both;
+    const all = shipper.ship();
+    await turns();
+    for (const answer of waiting.splice(0)) answer();
+    await all;
+    expect(new Set(arrived)).toEqual(new Set([...first, ...later].map(({ id }) => id)));
+    expect(outbox.next()).toBeUndefined();
+  }));
+
+it("what was recorded while a shipment was under way goes with the next one", () =>
+  withOutbox(async (outbox) => {
+    const { store, arrived, waiting } = slowStore();
+    const shipper = new Shipper(() => outbox.next(), store);
+    outbox.keep(newEvents(2));
+    const shipped = shipper.ship();
+    await turns();
+    outbox.keep(newEvents(3));
+    waiting.shift()?.();
+    await turns();
+    waiting.shift()?.();
+    await shipped;
+    expect(arrived).toHaveLength(5);
+    expect(outbox.next()).toBeUndefined();
+  }));
+
+it("failures in a row wait longer and longer, and one that arrives begins anew; nothing is forgotten before", () =>
+  withOutbox(async (outbox) => {
+    let isDown = true;
+    const add = async () => {
+      if (isDown) throw new Error("D1_ERROR");
+    };
+    const shipper = new Shipper(() => outbox.next(), { add });
+    outbox.keep(newEvents(1));
+    const waits = [await shipper.ship(), await shipper.ship(), await shipper.ship()];
+    const { first, longest } = SHIPMENT_RETRY_MS;
+    expect(waits.map((later) => later?.retryAfterMs)).toEqual([first, 2 * first, 4 * first]);
+    for (let failures = 0; failures < 20; failures += 1) await shipper.ship();
+    expect(await shipper.ship()).toEqual({ retryAfterMs: longest });
+    expect(outbox.next()?.events).toHaveLength(1);
+    isDown = false;
+    expect(await shipper.ship()).toBeUndefined();
+    outbox.keep(newEvents(1));
+    isDown = true;
+    expect(await shipper.ship()).toEqual({ retryAfterMs: first });
+  }));
