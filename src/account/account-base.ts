@@ -49,6 +49,11 @@ export abstract class AccountBase extends DurableObject<Env> {
     await this.#teller.tell();
   }
 
+  /** Ends when what was recorded so far has arrived, or could not: then an alarm sees to it. */
+  protected async eventsAreShipped(): Promise<void> {
+    await this.#shipper.ship();
+  }
+
   protected liveSession(sessionId: string): ReturnType<typeof liveSession> {
     return liveSession(this.store, this.store.guard(), sessionId, Date.now());
   }

@@ -161,6 +161,14 @@ export class AccountObject extends AccountLife {
     return running ? { kind: "alive", recovery: { finishAfter: running.finishAfter } } : { kind: "alive" };
   }
 
+  /** Ships what was recorded, so that a living session sees it. What could not be shipped is seen later. */
+  async shipEvents(bearerId: string): Promise<{ kind: "shipped" } | Refusal> {
+    const session = this.liveSession(bearerId);
+    if ("refused" in session) return session;
+    await this.eventsAreShipped();
+    return { kind: "shipped" };
+  }
+
   /** The account's sessions, for one of them. */
   listSessions(bearerId: string): { sessions: SessionView[] } | Refusal {
     const session = this.liveSession(bearerId);

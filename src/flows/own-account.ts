@@ -1,4 +1,6 @@
 import type { BrowserView, FactorList, SessionView } from "../account/views.ts";
+import { ACTIVITY_EVENTS_MAX } from "../event-policy.ts";
+import type { StoredEvent } from "../events/event-store.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 import type { AccessToken } from "../tokens/access-token.ts";
@@ -53,6 +55,16 @@ export async function listSessions(
   { accountId, sessionId }: AccessToken,
 ): Promise<{ sessions: SessionView[] } | Refusal> {
   return service.account(accountId).listSessions(sessionId);
+}
+
+/** The newest security events of the account, those of a moment ago among them. */
+export async function listActivity(
+  service: Service,
+  { accountId, sessionId }: AccessToken,
+): Promise<{ events: StoredEvent[] } | Refusal> {
+  const shipped = await service.account(accountId).shipEvents(sessionId);
+  if ("refused" in shipped) return shipped;
+  return { events: await service.events.ofAccount(accountId, ACTIVITY_EVENTS_MAX) };
 }
 
 /** Ends one session of the account. One of another account is as unknown as one that never was. */

@@ -1,5 +1,6 @@
 import type { FactorView } from "../account/factors.ts";
 import type { BrowserView, SessionView } from "../account/views.ts";
+import type { StoredEvent } from "../events/event-store.ts";
 import type { AccountExport } from "../flows/export-account.ts";
 
 /** A moment in JSON: RFC 3339. */
@@ -35,6 +36,18 @@ export function browserMembers({ id, userAgent, createdAt, lastUsedAt, trustedUn
     trusted_until: trustedUntil === undefined ? null : rfc3339(trustedUntil),
     current,
   };
+}
+
+/**
+ * An event as the owner of the account sees it: what it was, when, and roughly where from. Neither digests nor what an
+ * operator's event says of the operator.
+ */
+export function activityMembers(event: StoredEvent, currentSession: string) {
+  const { id, at, kind, factor, reason, country, source, session, actor } = event;
+  const where = actor === undefined ? { country, network: source } : {};
+  const named = { factor, reason, ...where, session_id: session };
+  const present = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
+  return { id, at: rfc3339(at), kind, ...present, ...(session === currentSession ? { current: true } : {}) };
 }
 
 /** That somebody waits to have every factor removed, wherever it is to be said; nothing while nobody does. */

@@ -1,8 +1,15 @@
 import { Hono } from "hono";
 import { forgetBrowser } from "../../flows/change-factors.ts";
-import { endOtherSessions, endSession, listBrowsers, listSessions, readProfile } from "../../flows/own-account.ts";
+import {
+  endOtherSessions,
+  endSession,
+  listActivity,
+  listBrowsers,
+  listSessions,
+  readProfile,
+} from "../../flows/own-account.ts";
 import { isRefusal } from "../../refusal.ts";
-import { browserMembers, recoveryMembers, rfc3339, sessionMembers } from "../account-members.ts";
+import { activityMembers, browserMembers, recoveryMembers, rfc3339, sessionMembers } from "../account-members.ts";
 import type { Api } from "../context.ts";
 import { signedIn } from "../middleware/signed-in.ts";
 import { refuse } from "../problem.ts";
@@ -35,6 +42,12 @@ export const account = new Hono<Api>()
   .delete("/sessions", signedIn, async (c) => {
     const outcome = await endOtherSessions(c.get("service"), c.get("visit"), c.get("bearer"));
     return isRefusal(outcome) ? refuse(c, outcome) : c.body(null, 204);
+  })
+  .get("/activity", signedIn, async (c) => {
+    const list = await listActivity(c.get("service"), c.get("bearer"));
+    if (isRefusal(list)) return refuse(c, list);
+    const { sessionId } = c.get("bearer");
+    return c.json({ events: list.events.map((event) => activityMembers(event, sessionId)) });
   })
   .get("/browsers", signedIn, async (c) => {
     const list = await listBrowsers(c.get("service"), c.get("visit"), c.get("bearer"));
