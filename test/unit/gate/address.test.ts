@@ -90,13 +90,13 @@ describe("an address over all browsers that nobody recognises", () => {
 
 describe("whatever is tried at an address", () => {
   const tries = fc.array(fc.boolean(), { maxLength: 150 });
-  const afterAll = (seen: boolean[]) =>
+  const failedAll = (seen: boolean[]) =>
     seen.reduce((window, isSpokenFor) => withAddressFailure(window, isSpokenFor ? SPOKEN_FOR : STRANGER, NOW), EMPTY);
 
   it("no more than twenty unproven failures count, and strangers alone never reach the cap", () => {
     fc.assert(
       fc.property(tries, (seen) => {
-        const window = afterAll(seen);
+        const window = failedAll(seen);
         const unproven = seen.filter((isSpokenFor) => !isSpokenFor).length;
         expect(window.unproven ?? 0).toBe(Math.min(20, unproven));
         expect(window.inARow).toBe(Math.min(20, unproven) + seen.length - unproven);
@@ -108,7 +108,7 @@ describe("whatever is tried at an address", () => {
   it("nothing that is refused is let through by one more failure or one more open try", () => {
     fc.assert(
       fc.property(tries, fc.boolean(), fc.nat({ max: 110 }), (seen, isSpokenFor, open) => {
-        const window = afterAll(seen);
+        const window = failedAll(seen);
         const standing = isSpokenFor ? SPOKEN_FOR : STRANGER;
         const opened = { all: open, unproven: open };
         if (!addressRefusal(window, opened, standing)) return;
@@ -122,7 +122,7 @@ describe("whatever is tried at an address", () => {
   it("its row is kept while it holds somebody back", () => {
     fc.assert(
       fc.property(tries, (seen) => {
-        const window = afterAll(seen);
+        const window = failedAll(seen);
         expect(holdsBack(window)).toBe(stranger(window) !== undefined);
       }),
     );
