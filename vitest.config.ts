@@ -52,7 +52,13 @@ export default defineConfig(async () => {
       projects: [
         {
           // Rules keep nothing between calls: their files share a process and what they import.
-          test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", isolate: false },
+          test: {
+            name: "unit",
+            include: ["test/unit/**/*.test.ts"],
+            environment: "node",
+            isolate: false,
+            testTimeout: 30_000,
+          },
         },
         { ...worker, resolve: { alias: { [CHEAP_HASHES.from]: CHEAP_HASHES.to } } },
         await inWorkerd("worker-hashes", { include: ABOUT_HASHES }),
