@@ -45,7 +45,7 @@ export interface EventCounts {
 
 const OF = `
   SELECT at, kind, count FROM counts
-  WHERE span = ?1 AND kind IN (SELECT value FROM json_each(?2)) AND at >= ?3 AND at < ?4 ORDER BY at, kind`;
+  WHERE span = ?1 AND kind IN (SELECT value FROM json_each(?2)) AND at >= ?3 AND at < ?4`;
 const STRETCH = `
   SELECT min(first_seq) AS first, max(last_seq) AS last FROM (
     SELECT first_seq, last_seq FROM counts WHERE span = ${SPANS.minute} AND kind = ?1 AND at >= ?2 AND at < ?3
@@ -63,7 +63,8 @@ export function eventCountsOf(db: D1Database): EventCounts {
     async of(from, to, per) {
       const kinds = JSON.stringify(EVENT_KINDS);
       const { results } = await db.prepare(OF).bind(SPANS[per], kinds, from, to).all<EventCount>();
-      return results;
+      // Here and not there, where a sort would read every row once more.
+      return results.sort((a, b) => a.at - b.at || (a.kind < b.kind ? -1 : 1));
     },
     async stretch(from, to, kind) {
       const row = await db

@@ -121,11 +121,11 @@ async function walk<Place extends number | string>(
   let turns = 0;
   for (const { first, end } of stretches) {
     let until = before !== undefined && before < end ? before : end;
+    // Where all that is asked for is in the index, the first question of a stretch is its last one.
+    let limit = filter.limit + 1;
     while (first < until) {
       if (turns === EVENT_SCAN.turns) return { events, next: String(until) };
       turns += 1;
-      // Where all that is asked for is in the index, the first question is the last one.
-      const limit = turns === 1 ? filter.limit + 1 : EVENT_SCAN.rows;
       const { results } = await db
         .prepare(query)
         .bind(first, until, limit, ...bound)
@@ -138,6 +138,7 @@ async function walk<Place extends number | string>(
       const oldest = results.at(-1);
       if (results.length < limit || !oldest) break;
       until = placeOf(eventOf(oldest));
+      limit = EVENT_SCAN.rows;
     }
   }
   return { events };
