@@ -3,34 +3,24 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { clientNetwork } from "../../src/gate/network.ts";
 import { assertionGate, emailGate, type GateRequest, proofMailGate, sourceGate } from "../../src/gate/subjects.ts";
-import { newSource, ring } from "../support/in-worker.ts";
+import { ring } from "../support/in-worker.ts";
 import { rowsWritten } from "../support/rows-written.ts";
+import {
+  admitted,
+  fail,
+  failTimes,
+  newAddress,
+  newNetwork,
+  reserve,
+  ring as ringAlarm,
+  settle,
+} from "./support/gates.ts";
 
 const MINUTE = 60_000;
 
-const newAddress = () => `${crypto.randomUUID()}@example.com`;
-const network = () => clientNetwork(newSource());
+const network = newNetwork;
 const newProof = async (emailKey = newAddress()) =>
   emailGate(await ring(), emailKey, network(), { proofId: crypto.randomUUID() });
-
-const reserve = (gate: GateRequest) => env.GATES.getByName(gate.shard).reserve(gate.subjects);
-const settle = (gate: GateRequest, reservation: string, outcome: "right" | "wrong" | "released") =>
-  env.GATES.getByName(gate.shard).settle(reservation, gate.subjects, outcome);
-
-/** Reserves a try that must be let through. */
-async function admitted(gate: GateRequest): Promise<string> {
-  const answer = await reserve(gate);
-  if ("refused" in answer) throw new Error(`refused: ${answer.refused}`);
-  return answer.reservation;
-}
-
-async function fail(gate: GateRequest): Promise<void> {
-  await settle(gate, await admitted(gate), "wrong");
-}
-
-async function failTimes(count: number, gate: GateRequest): Promise<void> {
-  for (let i = 0; i < count; i += 1) await fail(gate);
-}
 
 afterEach(() => vi.useRealTimers());
 
@@ -81,10 +71,7 @@ describe("a mailed proof", () => {
     await settle(used, await admitted(used), "right");
     await failTimes(5, tried);
     vi.setSystemTime(Date.now() + 15 * MINUTE);
-    // Something else is written, so that what is past its use is swept.
-    for (const { shard } of [used, tried]) {
-      await fail({ shard, subjects: [{ kind: "pair", key: crypto.randomUUID() }] });
-    }
+    for (const gate of [used, tried]) expect(await ringAlarm(gate)).toBe(true);
     for (const gate of [used, tried]) expect(await reserve(gate)).toEqual({ refused: "proof_used" });
   });
 
@@ -189,23 +176,15 @@ describe("what a gate writes", () => {
     }
   });
 
-  it("is dropped by a later write, once it can hold nobody back", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] });
-    const gate = (): GateRequest => ({ shard: "swept", subjects: [{ kind: "pair", key: crypto.randomUUID() }] });
-    await failTimes(3, gate());
-    vi.setSystemTime(Date.now() + 24 * 60 * MINUTE - 1);
-    expect(await rowsWritten(() => fail(gate()))).toBe(1);
-    vi.setSystemTime(Date.now() + 10 * MINUTE);
-    expect(await rowsWritten(() => fail(gate()))).toBe(2);
-  });
-
   it("is a row for each subject of a failure", async () => {
-    expect(await writes(await emailGate(await ring(), newAddress(), network()), "wrong")).toBe(1);
+    expect(await writes(await emailGate(await ring(), newAddress(), network()), "wrong")).toBe(2);
+    const recognised = { browserId: "b1" };
+    expect(await writes(await emailGate(await ring(), newAddress(), network(), recognised), "wrong")).toBe(1);
     expect(await writes(await assertionGate(await ring(), network()), "wrong")).toBe(4);
   });
 
-  it("is a row for a proof's attempt, and one for what became of it", async () => {
-    expect(await writes(await newProof(), "wrong")).toBe(2);
+  it("is a row for a proof's attempt, and one for what became of it, or two that have failed", async () => {
+    expect(await writes(await newProof(), "wrong")).toBe(3);
     expect(await writes(await newProof(), "right")).toBe(2);
   });
 });
