@@ -24,3 +24,23 @@ export async function rowsWritten(work: () => Promise<unknown>): Promise<number>
   }
   return rows;
 }
+
+/** Counts the alarms that all objects of this isolate set while `work` runs: each is a row more, which no cursor tells of. */
+export async function alarmsSet(work: () => Promise<unknown>): Promise<number> {
+  const prototype = await runInDurableObject(
+    env.GATES.getByName("rows"),
+    (_, state) => Object.getPrototypeOf(state.storage) as DurableObjectStorage,
+  );
+  const original = prototype.setAlarm;
+  let alarms = 0;
+  prototype.setAlarm = function setAlarm(this: DurableObjectStorage, ...parameters) {
+    alarms += 1;
+    return Reflect.apply(original, this, parameters) as Promise<void>;
+  };
+  try {
+    await work();
+  } finally {
+    prototype.setAlarm = original;
+  }
+  return alarms;
+}

@@ -14,8 +14,9 @@ import {
   type Person,
   signIn,
 } from "../support/in-worker.ts";
-import { rowsWritten } from "../support/rows-written.ts";
+import { alarmsSet, rowsWritten } from "../support/rows-written.ts";
 import { costOf } from "./support/costs.ts";
+import { d1RowsWritten, eventsBy, shipAll } from "./support/events.ts";
 
 /** Where the people of this file sign in from; from anywhere else they would be told. */
 const HOME = { source: newSource() };
@@ -69,8 +70,8 @@ describe("what a request costs with a warm key ring", () => {
       call("/auth/logout", { refresh_token: body.refresh_token }, options),
     );
     expect(calls).toEqual(["account.endByRefreshToken"]);
-    // The mark of the session and its going; the entry.
-    expect(rows).toEqual({ objects: 2, d1: 1 });
+    // The mark of the session and its going, the event; the entry.
+    expect(rows).toEqual({ objects: 3, d1: 1 });
   });
 
   it("the list of ended sessions: one read of D1", async () => {
@@ -123,7 +124,25 @@ describe("rows written", () => {
     expect({ first, second }).toEqual({ first: 1, second: 3 });
   });
 
-  it("a sign-in without a factor writes one once the account is known, a refresh one", async () => {
+  it("its two events cost six more: an alarm, their going, and two each where they are kept", async () => {
+    const person = await newGuardedPerson();
+    await signIn(person, 0, HOME);
+    await shipAll();
+    const signInNow = async () => answer((await logIn(person, HOME)).body.challenge_token, person.code(1), HOME);
+    const cost = { rows: 0, alarms: 0, events: 0 };
+    const shipped = await eventsBy(person, async () => {
+      cost.alarms = await alarmsSet(async () => {
+        cost.rows = await rowsWritten(signInNow);
+      });
+      cost.events = await d1RowsWritten(async () => {
+        cost.rows += await rowsWritten(shipAll);
+      });
+    });
+    expect(shipped).toHaveLength(2);
+    expect(cost).toEqual({ rows: 5, alarms: 1, events: 4 });
+  });
+
+  it("a sign-in without a factor writes two, the event among them, a refresh one and no event", async () => {
     const person = await newPerson();
     await logIn(person, HOME);
     let refreshToken = "";
@@ -131,15 +150,15 @@ describe("rows written", () => {
       refreshToken = (await logIn(person, HOME)).body.refresh_token as string;
     });
     const refresh = await rowsWritten(() => call("/auth/refresh", { refresh_token: refreshToken }));
-    expect({ signIn, refresh }).toEqual({ signIn: 1, refresh: 1 });
+    expect({ signIn, refresh }).toEqual({ signIn: 2, refresh: 1 });
   });
 
-  it("ending others: three for each of them, its mark, the going of that, and its entry", async () => {
+  it("ending others: three for each of them, its mark, the going of that, and its entry; one for the event", async () => {
     const person = await newPerson();
     const bearer = (await logIn(person, HOME)).body.access_token as string;
     for (let i = 0; i < 3; i += 1) await logIn(person, HOME);
     const endOthers = (options: Call) => call("/auth/sessions", undefined, { ...options, method: "DELETE", bearer });
-    expect((await costOf(endOthers)).rows).toEqual({ objects: 6, d1: 3 });
+    expect((await costOf(endOthers)).rows).toEqual({ objects: 7, d1: 3 });
   });
 
   it("of the list: one an entry, and one when it goes", async () => {

@@ -33,8 +33,9 @@ import { enterProofMode, mailedProof } from "./support/proof-mode.ts";
 useMovedClock();
 
 /** What a right answer leaves to be done after it: its gates, and the mail to its owner. */
-const SETTLED = { after: ["gate.settle"] };
-const NOTICED = { after: ["d1.first"] };
+const SETTLED = { after: ["gate.settle", "gate.sessionOpened"] };
+const NOTICED = { after: ["d1.first", "gate.sessionOpened"] };
+const OPENED = { after: ["gate.sessionOpened"] };
 
 /** Where the people of this file sign in from; from anywhere else they would be told. */
 const HOME = { source: newSource() };
@@ -45,7 +46,7 @@ describe("signing in", () => {
     const first = await costOf((options) => logIn(person, options), SETTLED);
     expect(numbers(first)).toEqual({ status: 200, sequential: 2, objects: 1, d1: 0 });
     const token = first.answer.body.challenge_token;
-    const second = await costOf((options) => answer(token, person.codeNow(), { ...options, ...HOME }));
+    const second = await costOf((options) => answer(token, person.codeNow(), { ...options, ...HOME }), OPENED);
     expect(second.calls).toEqual(["account.answer"]);
     expect(numbers(second)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
   });
@@ -57,7 +58,7 @@ describe("signing in", () => {
     expect(asked.calls).toEqual(["account.assertionTerms"]);
     expect(numbers(asked)).toEqual({ status: 200, sequential: 1, objects: 0, d1: 0 });
     const response = await person.key.assert(await assertionOptions(token));
-    const answered = await costOf((options) => sendAssertion(token, response, { ...options, ...HOME }));
+    const answered = await costOf((options) => sendAssertion(token, response, { ...options, ...HOME }), OPENED);
     expect(answered.calls).toEqual(["account.answer"]);
     expect(numbers(answered)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
   });
@@ -89,20 +90,20 @@ describe("signing in", () => {
     expect(numbers(await costOf(request, SETTLED))).toEqual({ status: 200, sequential: 2, objects: 4, d1: 0 });
   });
 
-  it("with a wrong assertion of a right handle: four rows of its client, none of the account", async () => {
+  it("with a wrong assertion of a right handle: four rows of its client, one of the account, for its event", async () => {
     const person = await newPasskeyPerson();
     const source = newSource();
     const wrong = async (options: object) =>
       signInByPasskey(person.key, { edits: { flags: { uv: false } }, ...options });
     await wrong({ source });
     const cost = await costOf((options) => wrong({ ...options, source }));
-    expect(numbers(cost)).toEqual({ status: 401, sequential: 2, objects: 4, d1: 0 });
+    expect(numbers(cost)).toEqual({ status: 401, sequential: 2, objects: 5, d1: 0 });
     expect(cost.calls.filter((name) => name.startsWith("account."))).toEqual(["account.signInWithPasskey"]);
   });
 });
 
 describe("a browser", () => {
-  it("that is recognised costs a row when it signs in first, and none again on the same day", async () => {
+  it("that is recognised costs no row of its own: it rides with the event", async () => {
     const [person, browser] = [await newPerson(), new Browser()];
     await logIn(person, HOME);
     const rows: number[] = [];
@@ -113,8 +114,8 @@ describe("a browser", () => {
       expect(cost).toMatchObject({ sequential: rows.length === 0 ? 3 : 2, answer: { status: 200 } });
       rows.push(cost.rows.objects);
     }
-    // The next day's, the session's, and those of three sessions that have run out, as all of their tokens have.
-    expect(rows).toEqual([2, 1, 1, 5]);
+    // The session's and the event's, and those of three sessions that have run out, as all of their tokens have.
+    expect(rows).toEqual([2, 2, 2, 5]);
   });
 
   it("that is recognised costs no more than another with a code: one and three", async () => {
@@ -131,7 +132,7 @@ describe("a browser", () => {
     }
   });
 
-  it("that is trusted signs in with two round trips and one row", async () => {
+  it("that is trusted signs in with two round trips and two rows: the session, and its event", async () => {
     const browser = new Browser();
     const from = { ...HOME, browser };
     const person = await newGuardedPerson(from);
@@ -145,12 +146,12 @@ describe("a browser", () => {
     expect(numbers(trusted)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
     const cost = await costOf((options) => logIn(person, { ...options, ...from }), { settings, ...SETTLED });
     expect(cost.answer.body.status).toBe("authenticated");
-    expect(numbers(cost)).toEqual({ status: 200, sequential: 2, objects: 1, d1: 0 });
+    expect(numbers(cost)).toEqual({ status: 200, sequential: 2, objects: 2, d1: 0 });
   });
 });
 
 describe("what the owner hears of", () => {
-  it("from a new network costs one row more without a factor, none with one, and its mail comes after", async () => {
+  it("from a new network costs no row more: it rides with the event, and its mail comes after", async () => {
     const person = await newPerson();
     await logIn(person, HOME);
     const cost = await costOf((options) => logIn(person, options), SETTLED);
@@ -161,7 +162,7 @@ describe("what the owner hears of", () => {
     expect(numbers(answered)).toEqual({ status: 200, sequential: 1, objects: 3, d1: 0 });
   });
 
-  it("of wrong answers costs a row once a day, and nothing at the next", async () => {
+  it("of wrong answers costs nothing: it rides with the event", async () => {
     const person = await newGuardedPerson(HOME);
     const token = await challengeOf(person);
     const rows: number[] = [];
@@ -170,18 +171,19 @@ describe("what the owner hears of", () => {
       expect(cost).toMatchObject({ sequential: 1, answer: { status: 401 } });
       rows.push(cost.rows.objects);
     }
-    expect(rows).toEqual([1, 1, 2, 1]);
+    // The attempt, before the code is looked at, and what came of it.
+    expect(rows).toEqual([2, 2, 2, 2]);
   });
 });
 
 describe("proof mode", () => {
-  it("refuses with two round trips, and writes nothing when nothing has changed", async () => {
+  it("refuses with two round trips, and writes nothing but the event when nothing has changed", async () => {
     const person = await newGuardedPerson();
     await enterProofMode(person);
     await logIn(person);
     for (let i = 0; i < 2; i += 1) {
       const cost = await costOf((options) => logIn(person, options), SETTLED);
-      expect(numbers(cost)).toEqual({ status: 403, sequential: 2, objects: 0, d1: 0 });
+      expect(numbers(cost)).toEqual({ status: 403, sequential: 2, objects: 1, d1: 0 });
     }
   });
 

@@ -1,7 +1,8 @@
 import { countingBindings } from "../../support/counting.ts";
 import { type Answer, type Call, call } from "../../support/in-worker.ts";
-import { rowsWritten } from "../../support/rows-written.ts";
+import { alarmsSet, rowsWritten } from "../../support/rows-written.ts";
 import { allIsTold, listedSessions } from "./ended-sessions.ts";
+import { shipAll } from "./events.ts";
 
 /** What a request has cost. */
 export interface Cost {
@@ -12,6 +13,8 @@ export interface Cost {
   calls: string[];
   /** Rows written in objects and in D1, by the work after the answer too, and by objects that tell of ended sessions. */
   rows: { objects: number; d1: number };
+  /** Alarms set: a row each beside those, for events that are then shipped. */
+  alarms: number;
 }
 
 /**
@@ -25,10 +28,13 @@ export async function costOf(
   await call("/.well-known/jwks.json");
   const counted = countingBindings(after);
   const bindings = { ...counted.bindings, ...settings };
-  const found: Omit<Cost, "rows">[] = [];
+  const found: Omit<Cost, "rows" | "alarms">[] = [];
   await allIsTold();
+  // Nothing of before is shipped in between.
+  await shipAll();
   const { size: listed } = await listedSessions();
-  const objects = await rowsWritten(async () => {
+  let objects = 0;
+  const work = async () => {
     let finish = async () => {};
     const keepTail = (tail: () => Promise<void>) => {
       finish = tail;
@@ -38,11 +44,14 @@ export async function costOf(
     counted.release();
     await finish();
     await allIsTold();
+  };
+  const alarms = await alarmsSet(async () => {
+    objects = await rowsWritten(work);
   });
   const [cost] = found;
   if (!cost) throw new Error("nothing was asked");
   const told = (await listedSessions()).size - listed;
-  return { ...cost, rows: { objects, d1: counted.d1Rows() + told } };
+  return { ...cost, alarms, rows: { objects, d1: counted.d1Rows() + told } };
 }
 
 /** The numbers of a cost: round trips one after another, rows in objects, rows in D1. */
