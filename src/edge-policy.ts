@@ -22,9 +22,10 @@ export const BOT_CHECK_ANSWER_MAX_BYTES = 16 * 1024;
 export const BOT_CHECK_TOKEN_MAX = 2_048;
 
 /**
- * Refusals of one source and reason are reported at once while they come one by one. Those that come while a report is
- * under way travel together, no sooner than this after it.
+ * Refusals of one source and reason that an isolate reports one by one in a second: as many as somebody makes by hand.
+ * What follows is one report with a number when the second is over.
  */
-export const REPORT_PAUSE_MS = SECOND;
-/** Sources and reasons of which an isolate reports at the same time; what comes beyond that stands in the log alone. */
-export const REPORTS_AT_ONCE = 200;
+export const REPORTS_IN_WINDOW = 5;
+export const REPORT_WINDOW_MS = SECOND;
+/** Sources and reasons that an isolate tells apart at a time; what comes beyond that stands in the log alone. */
+export const REPORTED_SUBJECTS_MAX = 500;

@@ -1,4 +1,3 @@
-import type { Occurrence } from "../events/security-event.ts";
 import type { Attempt, Failure } from "../gate/attempt.ts";
 import type { Outcome } from "../gate/gate-object.ts";
 import { addressGate, type Credit, emailGate, type GateRequest, sourceGate } from "../gate/subjects.ts";
@@ -84,15 +83,6 @@ export function tellOfSession(service: Service, digest: string | undefined): voi
   if (!digest) return;
   const { shard, subjects } = addressGate(digest);
   service.waitUntil(service.gate(shard).sessionOpened(subjects));
-}
-
-/** Tells the gate of the client, after the answer, of a refusal that no object has seen: one event, or one of a count. */
-export function reportRefusal(service: Service, visit: Visit, occurrence: Occurrence): void {
-  const report = async () => {
-    const { shard } = await sourceGate(await service.keyRing(visit.now), visit.network);
-    await service.gate(shard).report(occurrence, visit.from);
-  };
-  service.waitUntil(report());
 }
 
 /** Counts a failure of the client that was not worth a hash: a malformed body, a forged link. */

@@ -27,7 +27,7 @@ export class Tallies {
     const { key, from: place } = this.#placeOf(occurrence, from, now);
     const running = this.#tallies.get(key);
     if (running && now < running.closesAt) {
-      running.count += 1;
+      running.count += occurrence.count ?? 1;
       const { address, about } = occurrence;
       if (address !== undefined && running.addresses.size < TALLY_ADDRESSES) running.addresses.add(address);
       if (about) running.occurrence.about = about;

@@ -3,6 +3,7 @@ import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
 import type { OAuthRefusal, Refusal } from "../refusal.ts";
 import type { Api } from "./context.ts";
 import { logRefusal, refuse } from "./problem.ts";
+import { reportIfNotable } from "./reported-refusals.ts";
 
 /** Statuses of the codes of RFC 6749 §5.2, RFC 8693 §2.2.2 and RFC 9449 §5. */
 const STATUS_OF = {
@@ -63,9 +64,14 @@ export function refuseOAuth(c: Context<Api>, refusal: OAuthRefusal | Refusal): R
   return answerError(c, refusal.refused, [error, named]);
 }
 
-function answerError(c: Context<Api>, reason: string, [error, error_description]: ErrorOf): Response {
+function answerError(
+  c: Context<Api>,
+  reason: Parameters<typeof reportIfNotable>[1],
+  [error, error_description]: ErrorOf,
+): Response {
   const status = STATUS_OF[error];
   logRefusal(c, reason, status);
+  reportIfNotable(c, reason);
   if (status === 401) c.header("WWW-Authenticate", 'Basic realm="sallyport"');
   if (status === 503) c.header("Retry-After", String(UNAVAILABLE_RETRY_AFTER_SECONDS));
   return c.json({ error, error_description }, status);

@@ -135,9 +135,9 @@ describe.each(ENDPOINTS)("/oauth/%s", (path, make) => {
     const lines: string[] = [];
     vi.spyOn(console, "log").mockImplementation((line: string) => lines.push(line) as unknown as undefined);
     await ask(path, form, { as: "orders", secret: "hidden" });
-    expect(lines).toHaveLength(1);
+    const refusals = lines.map((line) => JSON.parse(line)).filter(({ event }) => event === "refused");
     const line = { event: "refused", reason: "client_secret_wrong", status: 401, route: `/oauth/${path}` };
-    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ ...line, requestId: expect.any(String) });
+    expect(refusals).toEqual([expect.objectContaining({ ...line, requestId: expect.any(String) })]);
     expect(lines.join()).not.toMatch(/hidden|eyJ/);
   });
 });

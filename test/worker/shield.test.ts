@@ -14,9 +14,12 @@ const NEEDED_MS = 10_000;
 async function useUp(source: string): Promise<number> {
   const left = PERIOD_MS - (Date.now() % PERIOD_MS);
   if (left < NEEDED_MS) await scheduler.wait(left);
-  for (let taken = 0; taken <= 2 * SHIELD.limit; taken += 1) {
-    const { success } = await env.SHIELD.limit({ key: source });
-    if (!success) return taken;
+  const take = () => env.SHIELD.limit({ key: source });
+  for (let granted = 0; granted <= 2 * SHIELD.limit; ) {
+    const answers = await Promise.all(Array.from({ length: 100 }, take));
+    const passed = answers.filter(({ success }) => success).length;
+    granted += passed;
+    if (passed < answers.length) return granted;
   }
   throw new Error("the shield lets everything pass");
 }
@@ -29,8 +32,10 @@ describe("the shield before what hashes or wakes objects", () => {
   let granted: number;
 
   beforeAll(async () => {
+    // With a warm key ring, as everywhere.
+    await call("/.well-known/jwks.json");
     granted = await useUp(source);
-  }, 30_000);
+  }, 120_000);
 
   it("grants what the policy says, refuses what comes beyond it and reads no body, for that source alone", async () => {
     expect(granted).toBe(SHIELD.limit);
