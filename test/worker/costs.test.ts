@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { endedSessionsOf } from "../../src/directory/ended-sessions.ts";
 import { countingBindings } from "../support/counting.ts";
 import {
@@ -113,6 +113,9 @@ describe("what a request costs with a warm key ring", () => {
 });
 
 describe("rows written", () => {
+  // Nothing of before is shipped in between.
+  beforeEach(shipAll);
+
   it("a full two-factor sign-in writes four: one for the challenge, three for the answer", async () => {
     const person = await newGuardedPerson();
     await signIn(person, 0, HOME);

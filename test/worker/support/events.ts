@@ -1,7 +1,14 @@
 import { listDurableObjectIds, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { eventStoreOf, type StoredEvent } from "../../../src/events/event-store.ts";
-import { accountOf, type Person } from "../../support/in-worker.ts";
+import {
+  accountOf,
+  type GuardedPerson,
+  logIn,
+  newGuardedPerson,
+  newPerson,
+  type Person,
+} from "../../support/in-worker.ts";
 
 /** Has every account of this file ship what it has recorded, and waits for it. */
 export async function shipAll(): Promise<void> {
@@ -42,4 +49,23 @@ export async function d1RowsWritten(work: () => Promise<unknown>): Promise<numbe
     prototype.run = original;
   }
   return rows;
+}
+
+/** Gets somebody ready, and says what is then to be done. */
+export type Scene = () => Promise<{ person: Person; act: () => Promise<unknown> }>;
+
+/** A scene, and the events that it leaves, in short. */
+export type Recording = [scene: Scene, events: string[]];
+
+/** A scene of somebody who has an authenticator. */
+export async function guarded(act: (person: GuardedPerson) => Promise<unknown>) {
+  const person = await newGuardedPerson();
+  return { person, act: () => act(person) };
+}
+
+/** A scene of somebody who is signed in by a password. */
+export async function signedIn(act: (bearer: unknown, person: Person, token: unknown) => Promise<unknown>) {
+  const person = await newPerson();
+  const { body } = await logIn(person);
+  return { person, act: () => act(body.access_token, person, body.refresh_token) };
 }
