@@ -13,7 +13,7 @@ interface Destination {
  */
 export async function postWebhook({ url, secret }: Destination, id: string, body: string, now: number): Promise<void> {
   const timestamp = String(Math.floor(now / 1000));
-  const answer = await fetch(url, {
+  const answer = await ask(url, {
     method: "POST",
     headers: {
       "Content-Type": "application/json",
@@ -27,8 +27,16 @@ export async function postWebhook({ url, secret }: Destination, id: string, body
     signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
   });
   await answer.body?.cancel();
-  // Not the address, which may hold what lets somebody post there.
   if (!answer.ok) throw new Error(`the webhook answered ${answer.status}`);
+}
+
+/** The platform puts the address into what it says of a failure, and the address may be all that it takes to post there. */
+async function ask(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    throw new Error(`the webhook did not answer (${error instanceof Error ? error.name : "unknown"})`);
+  }
 }
 
 async function signature(secret: Uint8Array<ArrayBuffer>, text: string): Promise<string> {
