@@ -1,11 +1,13 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { emailKey } from "../../../src/directory/email-key.ts";
 import { eventStoreOf, type StoredEvent } from "../../../src/events/event-store.ts";
 import type { Attempt, FailedAttempt } from "../../../src/gate/attempt.ts";
 import type { Outcome } from "../../../src/gate/gate-object.ts";
 import { clientNetwork } from "../../../src/gate/network.ts";
-import type { GateRequest } from "../../../src/gate/subjects.ts";
-import { newSource } from "../../support/in-worker.ts";
+import { emailGate, type GateRequest } from "../../../src/gate/subjects.ts";
+import { ADDRESS_FAILURES, ADDRESS_FAILURES_MAX } from "../../../src/policy.ts";
+import { ring as keyRing, newSource } from "../../support/in-worker.ts";
 
 /** An address that no other test has. */
 export const newAddress = () => `${crypto.randomUUID()}@example.com`;
@@ -62,4 +64,19 @@ export const rowsOf = (gate: GateRequest, table = "windows", where = "1") =>
 export async function eventsFrom(source: string): Promise<StoredEvent[]> {
   const all = await eventStoreOf(env.EVENTS).after(0, 1_000_000);
   return all.filter((event) => event.source === source);
+}
+
+/** Has an address ask for a proof: twenty failures, each from a client of its own. */
+export async function askForProof(email: string): Promise<void> {
+  const key = emailKey(email) ?? "";
+  for (let i = 0; i < ADDRESS_FAILURES; i += 1) await fail(await emailGate(await keyRing(), key, newNetwork()));
+}
+
+/** Brings an address, at which nothing has failed, to its cap, or so many failures short of it. */
+export async function closeAddress(email: string, short = 0): Promise<void> {
+  const key = emailKey(email) ?? "";
+  await askForProof(email);
+  for (let i = ADDRESS_FAILURES; i < ADDRESS_FAILURES_MAX - short; i += 1) {
+    await fail(await emailGate(await keyRing(), key, newNetwork(), { proofId: crypto.randomUUID() }));
+  }
 }
