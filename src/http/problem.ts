@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { routePath } from "hono/route";
 import { logLine } from "../log.ts";
 import { UNAVAILABLE_RETRY_AFTER_SECONDS } from "../policy.ts";
-import type { FieldError, Refusal } from "../refusal.ts";
+import type { AdminConflict, FieldError, Refusal } from "../refusal.ts";
 import type { Service } from "../service.ts";
 import type { Api } from "./context.ts";
 import { reportIfNotable } from "./reported-refusals.ts";
@@ -210,9 +210,21 @@ function detailsOf(refusal: Refusal, code: string, c: Context<Api>): Details {
     case "proof_below_audience":
       return authenticateWith(schemeOf(c), `error="${code}", acr_values="${refusal.acr}"`);
     default:
+      if (refusal.refused in IN_THE_WAY) return { members: { reason: IN_THE_WAY[refusal.refused as AdminConflict] } };
       return code === "unavailable" ? retryAfter(UNAVAILABLE_RETRY_AFTER_SECONDS) : {};
   }
 }
+
+/** What stands in the way of an admin, who may know it: the `reason` of a `conflict`. */
+const IN_THE_WAY: Record<AdminConflict, string> = {
+  account_not_active_now: "not_active",
+  account_not_disabled: "not_disabled",
+  account_changed: "changed_meanwhile",
+  unfit_for_admin: "needs_factor",
+  never_rotated: "key_not_rotated",
+  never_dropped: "key_not_dropped",
+  too_many_keys: "keys_full",
+};
 
 /** What a gate takes as a proof. The account's own demand is for the mailbox alone. */
 function proofMethods(c: Context<Api>): string[] {

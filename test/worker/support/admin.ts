@@ -7,6 +7,7 @@ import { signAccessToken } from "../../../src/tokens/access-token.ts";
 import type { Proof } from "../../../src/tokens/proof.ts";
 import {
   accountOf,
+  call,
   claimsOf,
   type GuardedPerson,
   ISSUER,
@@ -92,3 +93,12 @@ export async function actsOn(person: Person): Promise<StoredEvent[]> {
   const events = await eventsOf(person);
   return events.filter(({ kind, account }) => kind === "authz_admin" && account === person.id);
 }
+
+/** What an admin does to an account. */
+export const actOn = (
+  { bearer }: Pick<Admin, "bearer">,
+  { id }: { id: string },
+  what: string,
+  body: unknown = {},
+  bindings: object = env,
+) => call(`/admin/api/users/${id}/${what}`, body, { bearer, bindings });
