@@ -46,6 +46,8 @@ export class GateObject extends DurableObject<Env> {
   #tallies = new Tallies();
   #alarm = new EarliestAlarm(this.ctx);
   #shipper = new Shipper(() => this.#outbox.next(), eventStoreOf(this.env.EVENTS));
+  /** Epoch milliseconds. */
+  #staysUntil = 0;
   /** Epoch milliseconds. Unknown while the object has not swept since it woke up: then the next alarm does. */
   #sweepsAt: number | undefined;
 
@@ -150,8 +152,7 @@ export class GateObject extends DurableObject<Env> {
     this.#record(this.#tallies.close(now), now);
     const later = await this.#shipper.ship();
     if (later) this.#alarm.ringAt(now + later.retryAfterMs);
-    const closesAt = this.#tallies.closesAt();
-    if (closesAt !== undefined) this.#alarm.ringAt(closesAt);
+    this.#countUntilClosed(now);
     this.#sweep(now);
   }
 
@@ -212,8 +213,20 @@ export class GateObject extends DurableObject<Env> {
 
   #tally(occurrence: Occurrence, from: Circumstances, now: number): void {
     this.#record(this.#tallies.note(occurrence, from, now), now);
+    this.#countUntilClosed(now);
+  }
+
+  /**
+   * Has the alarm end the windows that have counted something, and stays in memory until then: an object without work is
+   * dropped after ten seconds, and the numbers with it; one with a timer is kept for more than a minute.
+   */
+  #countUntilClosed(now: number): void {
     const closesAt = this.#tallies.closesAt();
-    if (closesAt !== undefined) this.#alarm.ringAt(closesAt);
+    if (closesAt === undefined) return;
+    this.#alarm.ringAt(closesAt);
+    if (this.#staysUntil >= closesAt) return;
+    this.#staysUntil = closesAt;
+    setTimeout(() => {}, closesAt - now);
   }
 
   #record(tallied: Tallied[], now: number): void {

@@ -1,6 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Circumstances } from "../../src/events/security-event.ts";
 import { clientNetwork } from "../../src/gate/network.ts";
 import { assertionGate, emailGate, type GateRequest, networkGate, sourceGate } from "../../src/gate/subjects.ts";
@@ -8,6 +8,7 @@ import { emailDigest } from "../../src/keys/keyed-digest.ts";
 import { ADDRESS_FAILURES, GATE_ROWS } from "../../src/policy.ts";
 import { ring as keyRing } from "../support/in-worker.ts";
 import { rowsWritten } from "../support/rows-written.ts";
+import { evictAfter } from "./support/evictable.ts";
 import {
   admitted,
   eventsFrom,
@@ -117,11 +118,23 @@ describe("failures of unknown addresses", () => {
   it("are lost with the object's memory, but for the first, which is a row", async () => {
     const client = newNetwork();
     const one = await unknownFrom(client);
-    for (let i = 0; i < 3; i += 1) await one.attempt();
-    await evictDurableObject(gateOf(one.gate));
+    await evictAfter(gateOf(one.gate), async () => {
+      for (let i = 0; i < 3; i += 1) await one.attempt();
+    });
     await ring(one.gate);
     pass(MINUTE);
     expect(await eventsFrom(client.network)).toHaveLength(1);
+  });
+
+  it("keep their gate in memory until they are told, by one timer", async () => {
+    const one = await unknownFrom(newNetwork());
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    const kept = () => timers.mock.calls.filter(([, ms]) => (ms ?? 0) > 30 * SECOND).length;
+    await one.attempt();
+    expect(kept()).toBe(0);
+    for (let i = 0; i < 3; i += 1) await one.attempt();
+    expect(kept()).toBe(1);
+    timers.mockRestore();
   });
 
   it("leave their digits at the network, those of known accounts too, and never an address", async () => {
