@@ -1,4 +1,3 @@
-import { logLine } from "../log.ts";
 import { deletionScheduled } from "../mail/messages.ts";
 import { DELETION_DELAY_MS } from "../policy.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
@@ -32,7 +31,6 @@ export async function scheduleDeletion(
   if (isRefusal(changed)) return changed;
   const link = await mailedLink(service, ring, "deletion_cancel", { accountId, id }, deletesAt);
   service.sendLater(deletionScheduled(service.config.appName, user.email, deletesAt, link));
-  logLine({ event: "deletion_scheduled", account: accountId });
   return { kind: "deletion_scheduled", deletesAt };
 }
 

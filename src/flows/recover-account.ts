@@ -4,7 +4,6 @@ import { isOpen, type User } from "../directory/users.ts";
 import type { Failure } from "../gate/attempt.ts";
 import { addressOnlyCounted, mailsToAddressGate } from "../gate/subjects.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { logLine } from "../log.ts";
 import { recoveryAsked, recoveryRunning } from "../mail/messages.ts";
 import type { HashPlace } from "../passwords/hash-places.ts";
 import { dummyHash, thawedPassword, verifyPassword } from "../passwords/password-hash.ts";
@@ -99,7 +98,6 @@ export async function confirmRecovery(
   if (isRefusal(started)) return started;
   const { id, finishAfter } = started.recovery;
   await remindOfRecovery(service, ring, user, id, finishAfter);
-  logLine({ event: "recovery_started", account: user.id });
   return { kind: "recovery_started", finishAfter };
 }
 
