@@ -43,6 +43,7 @@ export function withAccountTries(
     if (event.account && isOwner(event)) {
       const person = people.find(names.find(event.account)?.person ?? "");
       if (person) delete person.sources[event.source ?? ""];
+      if (person && Object.keys(person.sources).length === 0) people.drop(names.find(event.account)?.person ?? "");
     }
   }
   const limit = KEPT.accountItems;

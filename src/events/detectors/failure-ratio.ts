@@ -48,7 +48,9 @@ function withEvents(before: Ratios["slices"], events: readonly StoredEvent[], no
   const slices = { ...before };
   const oldest = Math.floor(now / SLICE_MS) - 2 * SLICES_OF_HOUR;
   for (const event of inOrder(events, now)) {
-    const failed = passwordTryOf(event)?.tries ?? 0;
+    const tried = passwordTryOf(event);
+    // A throttle of one person has one program or one attacker before it, and its own detectors.
+    const failed = tried && (tried.outcome !== "throttled" || tried.bySource) ? tried.tries : 0;
     const slice = Math.floor(event.at / SLICE_MS);
     if ((failed === 0 && !opensSession(event)) || slice < oldest) continue;
     const [failedBefore, openedBefore] = slices[slice] ?? [0, 0];
@@ -71,19 +73,27 @@ function usualOf(hours: Ratios["hours"], hour: number): number {
   return Math.max(failed / Math.max(failed + opened, 1), RATIO_USUAL_MIN);
 }
 
-/** Moves hours that no late event changes any more to the history. */
+/** Moves hours that no late event changes any more to the history: once an hour. */
 function folded(state: Ratios, hour: number): Ratios {
+  const isPast = (slice: string) => hourOf(slice) < hour - 1 || hourOf(slice) > hour;
+  const past = Object.entries(state.slices).filter(([slice]) => isPast(slice));
+  if (past.length === 0) return state;
   const hours = { ...state.hours };
-  const slices: Ratios["slices"] = {};
-  for (const [slice, counts] of Object.entries(state.slices)) {
-    const of = Math.floor(Number(slice) / SLICES_OF_HOUR);
-    if (of > hour) continue;
-    if (of >= hour - 1) slices[slice] = counts;
-    else if (Math.abs(of - state.alarm) > 2) hours[of] = sumOf([hours[of] ?? [0, 0], counts]);
+  for (const [slice, counts] of past) {
+    const of = hourOf(slice);
+    if (Math.abs(of - state.alarm) > 2) hours[of] = sumOf([hours[of] ?? [0, 0], counts]);
   }
   const oldest = hour - 24 * USUAL_DAYS.most - 1;
   const isKept = ([past]: [string, Counts]) => Number(past) >= oldest && Number(past) <= hour;
-  return { ...state, slices, hours: Object.fromEntries(Object.entries(hours).filter(isKept)) };
+  return {
+    ...state,
+    slices: Object.fromEntries(Object.entries(state.slices).filter(([slice]) => !isPast(slice))),
+    hours: Object.fromEntries(Object.entries(hours).filter(isKept)),
+  };
+}
+
+function hourOf(slice: string): number {
+  return Math.floor(Number(slice) / SLICES_OF_HOUR);
 }
 
 function findingOf(failed: number, times: number, now: number): Finding {

@@ -44,7 +44,7 @@ export const USUAL_RISE_MAX = 1.5;
 export const BRUTE_FORCE_WINDOW_MS = 10 * MINUTE;
 export const BRUTE_FORCE_TRIES = 10;
 /** People who have forgotten a password get there too, and then get in or ask for a link: they are given this long for it. */
-export const BRUTE_FORCE_PATIENCE_MS = 5 * MINUTE;
+export const BRUTE_FORCE_PATIENCE_MS = 10 * MINUTE;
 /** Nobody types a password every half minute for ten: no patience from here on. */
 export const BRUTE_FORCE_TRIES_AT_ONCE = 20;
 /** More groups than this are no "few sources": that is `distributed_brute_force`. */
@@ -67,8 +67,11 @@ export const RECOVERY_CODE_WINDOW_MS = HOUR;
 
 /** A challenge that is not met within its life and this margin was left (`CHALLENGE_TTL_MS` and as much again). */
 export const CHALLENGE_LEFT_MS = 10 * MINUTE;
-/** Challenges of one account that were left in a day, without a sign-in of the same place or program. A phone in another room is one or two. */
-export const UNPROVEN_CHALLENGES = 3;
+/**
+ * Right passwords of one account in a day that no sign-in of the same place or program follows. An owner whose phone is in
+ * another room types the password two or three times, and five times at most.
+ */
+export const UNPROVEN_CHALLENGES = 6;
 export const UNPROVEN_WINDOW_MS = DAY;
 /** Accounts whose right password came from one group within an hour, and no second factor: somebody walks through a list. */
 export const UNPROVEN_ACCOUNTS = 6;
@@ -87,10 +90,8 @@ export const RESETS_FROM_GROUP = 15;
 export const TRAVEL_KM_PER_HOUR = 1_000;
 /** Coarse places and providers' guesses are wrong by this much before anybody has moved. */
 export const TRAVEL_KM_MIN = 500;
-/** Accounts whose last sign-ins are remembered: 43 bytes each. */
-export const TRAVELLERS_KEPT = 4_000;
-/** Longer ago than this, any place on earth can be reached. */
-export const TRAVEL_MEMORY_MS = 3 * DAY;
+/** Before so many sign-ins nobody can say which places and programs are an account's own. */
+export const TRAVEL_SIGN_INS = 4;
 
 /** Failed tries of the whole service against the same hour of the days before. */
 export const RATIO_WINDOW_MS = HOUR;
@@ -115,8 +116,11 @@ export const KEPT = {
   slowAccounts: 2_000,
   /** Times of all subjects together. */
   factorItems: 2_000,
+  unprovenItems: 400,
   timesOfSource: 16,
-  pendingChallenges: 1_000,
+  pendingChallenges: 500,
+  /** Accounts whose last sign-ins are remembered, those of the latest sign-ins: some 35 bytes each. */
+  familiarAccounts: 5_888,
   resetItems: 1_500,
   reuseAccounts: 1_000,
 } as const;

@@ -36,7 +36,7 @@ export function withWrongFactors(
     const { account, source = "unknown", at } = event;
     if (!account) continue;
     const program = programOf(event);
-    if (opensSession(event)) redeem(accounts.find(account), { source, program });
+    if (opensSession(event)) redeem(accounts, account, { source, program });
     const [counts, isSpent] = [rule.counts(event), rule.isSpent(event)];
     if (!counts && !isSpent) continue;
     const row = accounts.open(account, { sources: {} });
@@ -54,11 +54,13 @@ export function withWrongFactors(
   return { accounts: accounts.close(KEPT.factorItems, itemsOf) };
 }
 
-function redeem(row: Guessed | undefined, owner: { source: string; program: string }): void {
+function redeem(accounts: Draft<Guessed>, account: string, owner: { source: string; program: string }): void {
+  const row = accounts.find(account);
   if (!row) return;
   for (const [source, { program }] of Object.entries(row.sources)) {
     if (isSamePlace({ source, program }, owner)) delete row.sources[source];
   }
+  if (Object.keys(row.sources).length === 0) accounts.drop(account);
 }
 
 /** The accounts that somebody is guessing at. */
