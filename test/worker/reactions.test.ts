@@ -71,6 +71,16 @@ describe("throttle_source", () => {
   });
 });
 
+it("a reaction that the settings do not name any more is not done", async () => {
+  const [person, source] = [await newPerson(), newSource()];
+  const finding = { subject: `source:${groupOf(source)}`, lastAt: Date.now() };
+  await look([collector("password_spraying", () => [finding])], Date.now(), reacting("throttle_source"));
+  expect(await waiting()).toBe(1);
+  await carryOut(cronService(reacting("none")), cronVisit(Date.now()));
+  expect(await waiting()).toBe(0);
+  expect((await logIn(person, { source })).status).toBe(200);
+});
+
 describe("ask_proof", () => {
   it.each(["brute_force", "distributed_brute_force"] as const)(
     "asks whoever names an account that is guessed at (%s) for a proof, known by its id or its address",
