@@ -61,20 +61,20 @@ const BUSY = /SQLITE_BUSY|database is locked/;
 const BUSY_PAUSES_MS = [200, 400, 800, 1_600];
 
 /** What wrangler prints for a statement. One that found the file locked has done nothing, and is tried again. */
-async function printedFor(where, sql, pauses = BUSY_PAUSES_MS) {
+async function printedFor(database, where, sql, pauses = BUSY_PAUSES_MS) {
   try {
-    return await runWrangler("d1", "execute", "DB", ...where, "--json", "--command", sql);
+    return await runWrangler("d1", "execute", database, ...where, "--json", "--command", sql);
   } catch (error) {
     const [pause, ...later] = pauses;
     if (pause === undefined || !BUSY.test(error.message)) throw new Stop(whatWranglerSays(error.message));
     await sleep(pause);
-    return printedFor(where, sql, later);
+    return printedFor(database, where, sql, later);
   }
 }
 
 /** The rows of each statement. */
-async function execute(where, sql) {
-  const printed = await printedFor(where, sql);
+async function execute(database, where, sql) {
+  const printed = await printedFor(database, where, sql);
   return JSON.parse(printed.slice(printed.indexOf("["))).map(({ results }) => results);
 }
 
@@ -101,7 +101,8 @@ export async function openOperations(options) {
   const where = options.remote ? ["--remote"] : ["--local", "--persist-to", options.state ?? STATE];
   const service = options.remote ? undefined : await localService(options);
   const kind = options.remote ? "remote" : "local";
-  const query = (sql) => execute(where, sql);
+  const query = (sql) => execute("DB", where, sql);
+  const queryEvents = (sql) => execute("EVENTS", where, sql);
 
   /** Has the cron come now, where it can be called. */
   async function poke() {
@@ -147,5 +148,5 @@ export async function openOperations(options) {
     }
   }
 
-  return { query, poke, read, insert, settle, isRemote: options.remote, close: () => service?.end() };
+  return { query, queryEvents, poke, read, insert, settle, isRemote: options.remote, close: () => service?.end() };
 }
