@@ -102,3 +102,18 @@ export const actOn = (
   body: unknown = {},
   bindings: object = env,
 ) => call(`/admin/api/users/${id}/${what}`, body, { bearer, bindings });
+
+/** The lines of an export. */
+export async function exportLines(query: string, bearer: string): Promise<{ type: string | null; lines: string[] }> {
+  const context = createExecutionContext();
+  const headers = { Authorization: `Bearer ${bearer}` };
+  const response = await app.fetch(
+    new Request(`${ISSUER}/admin/api/events/export?${query}`, { headers }),
+    env,
+    context,
+  );
+  const text = await response.text();
+  await waitOnExecutionContext(context);
+  if (response.status !== 200) throw new Error(text);
+  return { type: response.headers.get("Content-Type"), lines: text === "" ? [] : text.trimEnd().split("\n") };
+}
