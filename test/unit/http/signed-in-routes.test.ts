@@ -25,6 +25,30 @@ const ROUTES: Record<string, SensitiveAction | undefined> = {
   "POST /email/change": "change_email",
   "DELETE /me": "delete_account",
   "GET /export": "export_account",
+  "GET /activity": undefined,
+};
+
+/** What admins alone may ask for, and with how new a factor. */
+const ADMIN_ROUTES = {
+  adminReads: [
+    "GET /alerts",
+    "GET /events",
+    "GET /events/export",
+    "GET /events/stream",
+    "GET /keys",
+    "GET /stats",
+    "GET /users",
+  ],
+  adminWrites: [
+    "POST /keys",
+    "POST /users/:id/disable",
+    "POST /users/:id/enable",
+    "POST /users/:id/reset-factors",
+    "POST /users/:id/roles",
+    "POST /users/:id/sign-out",
+    "POST /users/:id/unlock",
+    "POST /users/invite",
+  ],
 };
 
 /** Where an enrolment token does instead of a session. */
@@ -40,7 +64,7 @@ const sources = readSources("src/http/routes").map(({ text }) =>
 );
 
 /** The routes of the application that name this guard. */
-function routesBehind(guard: "signedIn" | "enrolling"): string[] {
+function routesBehind(guard: "signedIn" | "enrolling" | keyof typeof ADMIN_ROUTES): string[] {
   const route = new RegExp(`\\.(get|post|put|patch|delete)\\( ?"([^"]+)", ${guard}\\b`, "g");
   return sources.flatMap((text) =>
     [...text.matchAll(route)].map(([, method = "", path = ""]) => `${method.toUpperCase()} ${path}`),
@@ -69,6 +93,14 @@ describe("the routes behind a sign-in", () => {
   it("are the only ones with a requirement, and each requirement is somebody's", () => {
     const needed = new Set(Object.values(ROUTES).filter((action) => action !== undefined));
     expect(Object.keys(REQUIREMENTS).sort()).toEqual([...needed].sort());
+  });
+
+  it("of admins are all in their table, and each has its guard", () => {
+    expect(routesBehind("adminReads").sort()).toEqual(ADMIN_ROUTES.adminReads);
+    expect(routesBehind("adminWrites").sort()).toEqual(ADMIN_ROUTES.adminWrites);
+    const routes = readSources("src/http/routes").filter(({ path }) => /\/?admin-[a-z]+\.ts$/.test(path));
+    const handlers = routes.flatMap(({ text }) => [...text.matchAll(/^ {2}\.(get|post|put|patch|delete)\(/gm)]);
+    expect(handlers).toHaveLength(Object.values(ADMIN_ROUTES).flat().length);
   });
 
   it("need what the contract says", () => {
