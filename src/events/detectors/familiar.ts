@@ -13,10 +13,10 @@ export interface Habits {
 }
 
 /**
- * Habits of the accounts that have signed in last, as texts, in parts and by the account: thousands have to fit into
- * a row, and a step copies only the parts it touches.
+ * Habits of the accounts that have signed in last, as texts that begin with the account, in parts, and in each part in the
+ * order of arrival: thousands have to fit into a row, and a step copies only the parts it touches.
  */
-export type Familiar = Record<string, string>[];
+export type Familiar = string[][];
 
 const MINUTE = 60_000;
 const PARTS = 128;
@@ -26,49 +26,38 @@ const COUNTED = 9;
 /** The habits of accounts while a step changes them; what it was made of stays as it was. */
 export class Habitual {
   #parts: Familiar;
-  #own = new Set<number>();
 
   constructor(parts: Familiar) {
-    this.#parts = Array.from({ length: PARTS }, (_, number) => parts[number] ?? {});
+    this.#parts = parts.length === PARTS ? [...parts] : Array.from({ length: PARTS }, (_, part) => parts[part] ?? []);
   }
 
   of(account: string): Habits | undefined {
     const [part, key] = keysOf(account);
-    const text = this.#parts[part]?.[key];
+    const text = this.#parts[part]?.find((each) => each.startsWith(key));
     return text === undefined ? undefined : read(text);
   }
 
   /** A complete sign-in. One that comes late does not change which place was the last. */
   add(account: string, at: number, place: string, program: string): void {
     const [number, key] = keysOf(account);
-    const part = this.#own.has(number) ? (this.#parts[number] ?? {}) : { ...this.#parts[number] };
-    this.#own.add(number);
-    this.#parts[number] = part;
-    const before = part[key] === undefined ? { at: 0, signIns: 0, places: [], programs: [] } : read(part[key]);
+    const part = this.#parts[number] ?? [];
+    const known = part.find((each) => each.startsWith(key));
+    const before = known === undefined ? { at: 0, signIns: 0, places: [], programs: [] } : read(known);
     const places = before.places.filter((other) => other !== place);
     const isLate = at < before.at;
-    part[key] = written({
+    const after = written(key, {
       at: Math.max(at, before.at),
       signIns: Math.min(before.signIns + 1, COUNTED),
       places: (isLate ? [...places.slice(0, 1), place, ...places.slice(1)] : [place, ...places]).slice(0, REMEMBERED),
       programs: [program, ...before.programs.filter((other) => other !== program)].slice(0, REMEMBERED),
     });
+    this.#parts[number] = [...part.filter((each) => each !== known), after].slice(-KEPT.familiarAccounts / PARTS);
   }
 
-  /** All of it, no more accounts than a row has room for: those that have signed in last. */
+  /** All of it: no more accounts than a row has room for, those that have signed in last. */
   close(): Familiar {
-    const limit = Math.floor(KEPT.familiarAccounts / PARTS);
-    for (const number of this.#own) this.#parts[number] = latest(this.#parts[number] ?? {}, limit);
     return this.#parts;
   }
-}
-
-function latest(part: Record<string, string>, limit: number): Record<string, string> {
-  const entries = Object.entries(part);
-  if (entries.length <= limit) return part;
-  const minuteOf = (text: string) => Number.parseInt(text, 36);
-  entries.sort(([a, x], [b, y]) => minuteOf(y) - minuteOf(x) || (a < b ? -1 : 1));
-  return Object.fromEntries(entries.slice(0, limit));
 }
 
 /** Part and key of an account. */
@@ -76,15 +65,15 @@ function keysOf(account: string): [part: number, key: string] {
   const id = short(account);
   let sum = 0;
   for (let index = 0; index < id.length; index += 1) sum = (sum * 31 + id.charCodeAt(index)) % 65_536;
-  return [sum % PARTS, id.slice(-6)];
+  return [sum % PARTS, `${id.slice(-6)},`];
 }
 
-function written({ at, signIns, places, programs }: Habits): string {
-  return [Math.floor(at / MINUTE).toString(36), signIns, places.join("."), programs.join(".")].join(",");
+function written(key: string, { at, signIns, places, programs }: Habits): string {
+  return key + [Math.floor(at / MINUTE).toString(36), signIns, places.join("."), programs.join(".")].join(",");
 }
 
 function read(text: string): Habits {
-  const [at = "0", signIns = "0", places = "", programs = ""] = text.split(",");
+  const [, at = "0", signIns = "0", places = "", programs = ""] = text.split(",");
   return {
     at: Number.parseInt(at, 36) * MINUTE,
     signIns: Number(signIns),

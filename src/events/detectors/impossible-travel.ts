@@ -66,7 +66,9 @@ interface Arrival {
 }
 
 function isImpossible({ at, signIns, places, programs }: Habits, arrival: Arrival): boolean {
-  if (signIns < TRAVEL_SIGN_INS || programs.includes(arrival.program)) return false;
+  const { withTwoPrograms, withOne } = TRAVEL_SIGN_INS;
+  const isKnown = signIns >= (programs.length > 1 ? withTwoPrograms : withOne);
+  if (!isKnown || programs.includes(arrival.program)) return false;
   const known = places.map((place) => kilometres(placeOf(place), arrival.place));
   if (known.some((distance) => distance < TRAVEL_KM_MIN)) return false;
   const hours = Math.abs(arrival.at - at) / HOUR;

@@ -10,15 +10,17 @@ export type Table<Row extends Kept> = Record<string, Row>;
  * it was. Subjects that nothing was added to for `quietMs` are gone; a clock that was ahead keeps none of them longer.
  */
 export class Draft<Row extends Kept> {
-  #rows: Table<Row> = {};
+  #rows: Table<Row>;
+  #isCopy = false;
   #own = new Set<string>();
   #now: number;
 
   constructor(table: Table<Row>, now: number, quietMs: number) {
     this.#now = now;
+    this.#rows = table;
     for (const [key, row] of Object.entries(table)) {
-      if (row.seen > now) this.#rows[key] = { ...row, seen: now };
-      else if (now - row.seen <= quietMs) this.#rows[key] = row;
+      if (row.seen > now) this.#mine()[key] = { ...row, seen: now };
+      else if (now - row.seen > quietMs) this.drop(key);
     }
   }
 
@@ -27,26 +29,27 @@ export class Draft<Row extends Kept> {
     const row = this.#rows[key];
     if (!row || this.#own.has(key)) return row;
     this.#own.add(key);
-    const copy = structuredClone(row);
-    this.#rows[key] = copy;
+    const copy = copyOf(row);
+    this.#mine()[key] = copy;
     return copy;
   }
 
   /** A row that may be changed, which something is being added to. */
   open(key: string, empty: Omit<Row, "seen">): Row {
-    const row = this.find(key) ?? ({ ...structuredClone(empty), seen: this.#now } as Row);
+    const row = this.find(key) ?? ({ ...copyOf(empty), seen: this.#now } as Row);
     this.#own.add(key);
     row.seen = this.#now;
-    this.#rows[key] = row;
+    this.#mine()[key] = row;
     return row;
   }
 
   drop(key: string): void {
-    delete this.#rows[key];
+    if (key in this.#rows) delete this.#mine()[key];
   }
 
   /** What is kept: rows of `limit` items at most, the heaviest first, and of equals the newest. */
   close(limit: number, itemsOf: (row: Row) => number): Table<Row> {
+    if (!this.#isCopy) return this.#rows;
     const rows = Object.entries(this.#rows).map(([key, row]) => ({ key, row, items: itemsOf(row) + 1 }));
     let total = rows.reduce((sum, { items }) => sum + items, 0);
     if (total <= limit) return this.#rows;
@@ -58,6 +61,21 @@ export class Draft<Row extends Kept> {
     }
     return this.#rows;
   }
+
+  #mine(): Table<Row> {
+    if (!this.#isCopy) this.#rows = { ...this.#rows };
+    this.#isCopy = true;
+    return this.#rows;
+  }
+}
+
+/** A copy of plain JSON. */
+function copyOf<Value>(value: Value): Value {
+  if (Array.isArray(value)) return value.map(copyOf) as Value;
+  if (typeof value !== "object" || value === null) return value;
+  const copy: Record<string, unknown> = {};
+  for (const [key, member] of Object.entries(value)) copy[key] = copyOf(member);
+  return copy as Value;
 }
 
 /** The newest `limit` members of a record. */

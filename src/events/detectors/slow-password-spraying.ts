@@ -16,26 +16,31 @@ import { inOrder, namesOne, opensSession, passwordTryOf, short } from "./tries.t
 
 const HOUR = 3_600_000;
 
+type Sprayed = [firstAt: number, lastAt: number, tries: number, source: string];
+
 /** A day of failed sign-ins, and how the days before were. */
 export interface SlowSpraying {
   /** By account: the first try, the last one, how many, and the source group of the last. A day after the first it is forgotten. */
-  accounts: Record<string, [firstAt: number, lastAt: number, tries: number, source: string]>;
+  accounts: Record<string, Sprayed>;
   /** One account of so many (a power of two) is looked at; the others would not fit. */
   oneOf: number;
   /** By hour: sessions opened. */
   opened: Record<string, number>;
   /** By hour: what the day up to it came to. */
   days: Record<string, number>;
+  /** Of the last step. */
+  hour: number;
 }
 
 /** Few passwords on many accounts, over a day, from anywhere: seen in how many accounts fail once or twice and are left alone. */
 export const slowPasswordSpraying: Detector<SlowSpraying> = {
   pattern: "slow_password_spraying",
-  empty: { accounts: {}, oneOf: 1, opened: {}, days: {} },
+  empty: { accounts: {}, oneOf: 1, opened: {}, days: {}, hour: 0 },
   step(before, events, now) {
-    const state = bounded(withEvents(before, events, now));
     const hour = Math.floor(now / HOUR);
-    const sprayed = Object.values(state.accounts).filter(([, , tries]) => tries <= SLOW_TRIES_EACH);
+    const state = bounded(withEvents(before.hour === hour ? before : withoutPast(before, now), events, now));
+    const isRecent = ([firstAt, , tries]: Sprayed) => firstAt > now - SLOW_WINDOW_MS && tries <= SLOW_TRIES_EACH;
+    const sprayed = Object.values(state.accounts).filter(isRecent);
     const count = sprayed.length * state.oneOf;
     const usual = usualOf(state, hour);
     if (!(hour in state.days)) state.days = withDay(state.days, hour, Math.min(count, usual * USUAL_RISE_MAX + 1));
@@ -44,9 +49,23 @@ export const slowPasswordSpraying: Detector<SlowSpraying> = {
   },
 };
 
+/** Once an hour, and when a clock has been set. */
+function withoutPast(state: SlowSpraying, now: number): SlowSpraying {
+  const hour = Math.floor(now / HOUR);
+  const isOfDay = (past: number) => past > hour - 24 && past <= hour;
+  return {
+    ...state,
+    hour,
+    accounts: Object.fromEntries(
+      Object.entries(state.accounts).filter(([, [firstAt]]) => firstAt > now - SLOW_WINDOW_MS && firstAt <= now),
+    ),
+    opened: Object.fromEntries(Object.entries(state.opened).filter(([past]) => isOfDay(Number(past)))),
+  };
+}
+
 function withEvents(before: SlowSpraying, events: readonly StoredEvent[], now: number): SlowSpraying {
-  const isRecent = ([, [firstAt]]: [string, [number, ...unknown[]]]) => firstAt > now - SLOW_WINDOW_MS;
-  const accounts = Object.fromEntries(Object.entries(before.accounts).filter(isRecent));
+  if (events.length === 0) return { ...before };
+  const accounts = { ...before.accounts };
   const opened = { ...before.opened };
   for (const event of inOrder(events, now)) {
     if (opensSession(event)) {
@@ -60,15 +79,11 @@ function withEvents(before: SlowSpraying, events: readonly StoredEvent[], now: n
     if (!counts || tried.at <= now - SLOW_WINDOW_MS) continue;
     const key = short(tried.account ?? tried.address ?? "");
     if (!isSampled(key, before.oneOf)) continue;
-    const [firstAt = tried.at, , tries = 0] = accounts[key] ?? [];
+    const known = accounts[key];
+    const [firstAt, , tries] = known && known[0] > now - SLOW_WINDOW_MS ? known : [tried.at, tried.at, 0];
     accounts[key] = [firstAt, tried.at, tries + tried.tries, (tried.source ?? "").slice(0, 24)];
   }
-  const day = Math.floor(now / HOUR) - 24;
-  return {
-    ...before,
-    accounts,
-    opened: Object.fromEntries(Object.entries(opened).filter(([hour]) => Number(hour) > day)),
-  };
+  return { ...before, accounts, opened };
 }
 
 /** Whoever gets in from where it failed was the owner; from elsewhere only if it is so soon that it is hardly chance. */
@@ -110,7 +125,7 @@ function withDay(days: SlowSpraying["days"], hour: number, count: number): SlowS
   return { ...Object.fromEntries(kept), [hour]: Math.round(count) };
 }
 
-function findingOf(sprayed: SlowSpraying["accounts"][string][], oneOf: number, usual: number): Finding {
+function findingOf(sprayed: Sprayed[], oneOf: number, usual: number): Finding {
   const count = sprayed.length * oneOf;
   const isHigh = count >= 2 * Math.max(SLOW_ACCOUNTS_MIN, SLOW_TIMES_USUAL * usual);
   return {

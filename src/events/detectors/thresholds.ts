@@ -90,8 +90,11 @@ export const RESETS_FROM_GROUP = 15;
 export const TRAVEL_KM_PER_HOUR = 1_000;
 /** Coarse places and providers' guesses are wrong by this much before anybody has moved. */
 export const TRAVEL_KM_MIN = 500;
-/** Before so many sign-ins nobody can say which places and programs are an account's own. */
-export const TRAVEL_SIGN_INS = 4;
+/**
+ * Before so many sign-ins nobody can say which programs are an account's own: after the first number if they have shown two
+ * (a laptop and a phone), otherwise after the second.
+ */
+export const TRAVEL_SIGN_INS = { withTwoPrograms: 4, withOne: 8 } as const;
 
 /** Failed tries of the whole service against the same hour of the days before. */
 export const RATIO_WINDOW_MS = HOUR;

@@ -131,9 +131,8 @@ const impossibleTravel: Plan = ({ random, strength, world, normal, at, name }) =
   for (let n = 0; distance(client.place ?? home, home) < 3_500; n += 1) client = rented(random, `${name} ${n}`);
   const kilometres = distance(client.place ?? home, home);
   const hours = { low: kilometres / 600, medium: random.between(0.5, 2.5), high: random.between(0.05, 0.4) }[strength];
-  const isCopied = strength === "low" ? 0.5 : 0.02;
-  if (random.chance(isCopied)) client = { ...client, agent: signIn.client.agent };
-  else if (strength !== "low") client = { ...client, agent: `${name}0000`.slice(-16) };
+  const isCopied = strength === "low" && random.chance(0.5);
+  client = { ...client, agent: isCopied ? signIn.client.agent : `${name}0000`.slice(-16) };
   const when = signIn.at + hours * HOUR;
   const { account, address } = person;
   const proof: Act = { does: "factor", at: when + 20 * SECOND, client, address, account, factor: "totp", right: true };

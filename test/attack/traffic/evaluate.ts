@@ -48,24 +48,24 @@ export function attacksOf(
   return PATTERNS.filter((pattern) => !OF_SERVICE.includes(pattern)).flatMap((pattern) =>
     // Not in the last day, so that they end before the fortnight does; travels once habits are known.
     Array.from({ length: ATTACKS_EACH }, (_, n) => {
-      const from = pattern === "impossible_travel" ? 8 : 2;
+      const from = pattern === "impossible_travel" ? 10 : 2;
       return newOne(pattern, START + random.between(from, DAYS - 1.5) * DAY, n);
     }),
   );
 }
 
-/** The alerts of a fortnight, with detectors that run every minute. */
-export function alertsIn({ seed, normal }: Fortnight, attacks: readonly Attack[]): Alert[] {
+/** The alerts of a fortnight, with detectors that run every so often: the cron does every minute. */
+export function alertsIn({ seed, normal }: Fortnight, attacks: readonly Attack[], everyMs = MINUTE): Alert[] {
   const acts = [...normal, ...attacks.flatMap((attack) => attack.acts)].sort((a, b) => a.at - b.at);
-  return alertsOf(arrivals(ServiceModel.record(acts), seed));
+  return alertsOf(arrivals(ServiceModel.record(acts), seed), everyMs);
 }
 
-function alertsOf(events: readonly (StoredEvent & { arrivesAt: number })[]): Alert[] {
+function alertsOf(events: readonly (StoredEvent & { arrivesAt: number })[], everyMs: number): Alert[] {
   const states = new Map<string, unknown>(DETECTORS.map(({ pattern, empty }) => [pattern, empty]));
   const newest = new Map<string, Alert>();
   const alerts = new Map<string, Alert>();
   let next = 0;
-  for (let now = START - DAY; now < START + (DAYS + 1) * DAY; now += MINUTE) {
+  for (let now = START - DAY; now < START + (DAYS + 1) * DAY; now += everyMs) {
     const first = next;
     while ((events[next]?.arrivesAt ?? Number.POSITIVE_INFINITY) <= now) next += 1;
     const page = events.slice(first, next);
@@ -143,3 +143,6 @@ export function sum(scores: readonly Score[]): Score {
 
 export const precisionOf = ({ right, wrong }: Score): number => (right + wrong === 0 ? 1 : right / (right + wrong));
 export const recallOf = ({ attacks, found }: Score): number => found / attacks;
+
+/** What must hold at the two higher strengths. */
+export const BOUNDS = { precision: 0.98, recall: 0.95 } as const;
