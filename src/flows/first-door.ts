@@ -82,7 +82,9 @@ export async function unlockAddress(service: Service, ring: KeyRing, emailKey: s
 export function tellOfSession(service: Service, digest: string | undefined): void {
   if (!digest) return;
   const { shard, subjects } = addressGate(digest);
-  service.waitUntil(service.gate(shard).sessionOpened(subjects));
+  // Whatever becomes of it comes after the answer: a gate that fails must not undo a sign-in.
+  const tell = async () => service.gate(shard).sessionOpened(subjects);
+  service.waitUntil(tell());
 }
 
 /** Counts a failure of the client that was not worth a hash: a malformed body, a forged link. */
