@@ -32,6 +32,8 @@ describe("settings left alone", () => {
       audiences: new Map(),
       clients: new Map(),
       mail: { transport: "mailbox" },
+      alerting: { mail: [], reactions: new Set() },
+      eventRetentionMs: 180 * DAY,
       jurisdiction: undefined,
     });
   });
@@ -41,7 +43,8 @@ describe("settings left alone", () => {
     const others = ["SESSION_IDLE", "SESSION_ABSOLUTE", "FACTOR_MAX_AGE", "MAIL_TRANSPORT", "JURISDICTION"];
     const factors = ["SECOND_FACTOR", "TRUSTED_BROWSER_DAYS", "RP_ID", "PASSKEY_ORIGINS"];
     const life = ["AUDIENCES", "CLIENTS", "RECOVERY_DELAY_HOURS", "TWO_PERSON_RESET", "BREACH_CHECK_URL"];
-    const empty = Object.fromEntries([...names, ...others, ...factors, ...life].map((name) => [name, ""]));
+    const alerts = ["ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_SECRET", "ALERT_MAIL", "REACTIONS", "EVENT_RETENTION_DAYS"];
+    const empty = Object.fromEntries([...names, ...others, ...factors, ...life, ...alerts].map((name) => [name, ""]));
     expect(configOf({ ...LOCAL, ...empty })).toEqual(configOf(LOCAL));
   });
 
