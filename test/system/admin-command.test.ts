@@ -1,8 +1,8 @@
+import { execFile } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Instance, startInstance } from "../../scripts/instance.mjs";
 import { expectProblem, get, send, talkTo, text, verifiedPerson } from "../support/client.ts";
 import { freshByPasskey } from "../support/life-client.ts";
-import { npmRun, type Ran } from "../support/operator-client.ts";
 import { passkeyPerson } from "../support/passkey-client.ts";
 import { sharedInstance } from "../support/shared-instance.ts";
 
@@ -16,7 +16,15 @@ afterAll(async () => {
   await instance.stop();
 });
 
-const admin = (...args: string[]): Promise<Ran> => npmRun(instance, "admin", ...args);
+/** Runs the command against the instance. */
+function admin(...args: string[]): Promise<{ code: number; output: string }> {
+  const command = ["scripts/admin.mjs", ...args, "--state", instance.state, "--url", instance.url];
+  return new Promise((resolve) => {
+    execFile(process.execPath, command, (error, stdout, stderr) => {
+      resolve({ code: Number(error?.code ?? 0), output: stdout + stderr });
+    });
+  });
+}
 
 /** Each of the commands asks wrangler a few times, which takes a second each where nothing else runs. */
 const COMMANDS_MS = 180_000;
