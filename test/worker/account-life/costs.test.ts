@@ -68,7 +68,8 @@ const COSTS: Record<string, [ready: () => Promise<Request>, cost: Expected]> = {
       await reset(token);
       return (options) => reset(token, NEW_PASSWORD, options);
     },
-    { status: 400, sequential: 1, objects: 0, d1: 0, calls: ["d1.first"] },
+    // Nothing of the account; the event of a refusal, in the gate of its client, whose table is made by it.
+    { status: 400, sequential: 1, objects: 3, d1: 0, calls: ["d1.first"] },
   ],
   "a reset that opens a challenge": [
     async () => {

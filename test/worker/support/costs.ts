@@ -1,8 +1,8 @@
 import { countingBindings } from "../../support/counting.ts";
 import { type Answer, type Call, call } from "../../support/in-worker.ts";
 import { alarmsSet, rowsWritten } from "../../support/rows-written.ts";
+import { shipEverything } from "./canaries.ts";
 import { allIsTold, listedSessions } from "./ended-sessions.ts";
-import { shipAll } from "./events.ts";
 
 /** What a request has cost. */
 export interface Cost {
@@ -31,7 +31,7 @@ export async function costOf(
   const found: Omit<Cost, "rows" | "alarms">[] = [];
   await allIsTold();
   // Nothing of before is shipped in between.
-  await shipAll();
+  await shipEverything();
   const { size: listed } = await listedSessions();
   let objects = 0;
   const work = async () => {
