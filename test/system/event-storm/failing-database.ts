@@ -7,7 +7,7 @@ type Fate = "done" | "refused" | "unanswered";
  */
 export function failingOneInThree(db: D1Database): D1Database {
   const fates: Fate[] = [];
-  let next: Fate = "refused";
+  let next: Fate = Math.random() < 0.5 ? "refused" : "unanswered";
   const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
     if (fates.length === 0) {
       fates.push("done", "done");
