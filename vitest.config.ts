@@ -54,7 +54,7 @@ export default defineConfig(async () => {
           // Rules keep nothing between calls: their files share a process and what they import.
           test: {
             name: "unit",
-            include: ["test/unit/**/*.test.ts"],
+            include: ["test/unit/**/*.test.ts", "test/attack/**/*.test.ts"],
             environment: "node",
             isolate: false,
             testTimeout: 30_000,

@@ -6,7 +6,7 @@ import { inOrder, namesOne, opensSession, type PasswordTry, passwordTryOf, short
 
 /** One address that fails from a group. */
 interface Failing {
-  /** Its last tries, one more than a sprayer makes. */
+  /** Its last tries. */
   at: number[];
   account?: string;
   unknown?: 1;
@@ -84,7 +84,7 @@ function addTry(group: Group, tried: PasswordTry): void {
   const times = Array(Math.min(tries, SPRAYED_TRIES_EACH + 1)).fill(at);
   group.failing[key] = {
     ...before,
-    at: [...(before?.at ?? []), ...times].slice(-SPRAYED_TRIES_EACH - 1),
+    at: [...(before?.at ?? []), ...times].slice(-KEPT.timesOfAddress),
     ...(account ? { account: short(account) } : {}),
     ...(unknown ? { unknown: 1 } : {}),
     ...(outcome === "known" ? {} : { tallied: 1 }),

@@ -110,6 +110,8 @@ export const KEPT = {
   /** Addresses, accounts and tallies of all groups together: some 60 bytes each. */
   sourceItems: 2_000,
   addressesOfGroup: 40,
+  /** One a minute of the window: so often is the first of a tally named. */
+  timesOfAddress: 10,
   accountsOfGroup: 200,
   talliesOfGroup: 40,
   /** Sources of all attacked accounts together. */

@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { DETECTORS } from "../../src/events/detectors/all.ts";
+import type { Detector } from "../../src/events/detectors/detector.ts";
+import type { StoredEvent } from "../../src/events/event-store.ts";
+import * as s from "./support.ts";
+
+const { HOUR, MINUTE, NOON, SECOND } = s;
+/** What a row may have. */
+const STATE_MAX = 210_000;
+const PAGE = 1_000;
+
+const group = (n: number) => `${n & 127}.${(n >> 7) & 255}.${(n >> 15) & 255}.0/24`;
+const far = (n: number) => ({ place: { lat: (n % 120) - 60, lon: (n % 300) - 150 }, agent: s.address(n).slice(0, 16) });
+
+/** One of everything, about subject `n`. */
+const KINDS: ((at: number, n: number) => StoredEvent)[] = [
+  (at, n) => s.wrongPassword(at, n, { source: group(n) }),
+  (at, n) => s.unknownEmail(at, n, { source: group(n), count: 3, addresses: 2 }),
+  (at, n) => s.challenge(at, n, { source: group(n) }),
+  (at, n) => s.signedIn(at, n, { source: group(n + 7), ...far(n) }),
+  (at, n) => s.wrongFactor(at, n, "totp", { source: group(n) }),
+  (at, n) => s.wrongFactor(at, n, "recovery_code", { source: group(n) }),
+  (at, n) => s.resetLink(at, n, { source: group(n) }),
+  (at, n) => s.event({ kind: "authn_token_reuse", reason: "refresh_token_reused", at, account: s.account(n) }),
+];
+
+/** An attack of every kind on a few subjects, with people in between. */
+function mixture(): StoredEvent[] {
+  const events = s.times(900, (i) => {
+    const at = NOON + i * 4 * SECOND;
+    const kind = KINDS[(i * 5) % KINDS.length] as (typeof KINDS)[number];
+    return { ...kind(at, i % 3 === 0 ? 1 : i % 40), ...(i % 2 ? { source: s.GROUP } : {}) };
+  });
+  return events.sort((a, b) => a.at - b.at);
+}
+
+const subjectsOf = (found: { subject: string }[]) => [...new Set(found.map(({ subject }) => subject))].sort();
+
+describe.each(DETECTORS.map((detector) => [detector.pattern, detector] as const))("%s", (_, detector: Detector) => {
+  it("goes on from JSON as if it had never stopped, and changes nothing that it was given", () => {
+    const events = mixture();
+    const end = NOON + 3 * HOUR;
+    const kept = s.walk(detector, events, end, true);
+    expect(kept).toEqual(s.walk(detector, events, end));
+    expect(JSON.parse(JSON.stringify(kept.state))).toEqual(kept.state);
+  });
+
+  it("says the same whatever the order in which the events of a step come", () => {
+    const [events, end] = [mixture(), NOON + HOUR];
+    const backwards = detector.step(detector.empty, events.toReversed(), end).findings;
+    expect(subjectsOf(backwards)).toEqual(subjectsOf(detector.step(detector.empty, events, end).findings));
+  });
+
+  it("falls silent, and forgets, when nothing happens any more", () => {
+    const { state } = s.walk(detector, mixture(), NOON + HOUR);
+    const later = detector.step(state, [], NOON + 60 * HOUR);
+    expect(detector.step(later.state, [], NOON + 61 * HOUR).findings).toEqual([]);
+  });
+
+  it("keeps nothing for ever because of a clock that was ahead", () => {
+    const ahead = detector.step(detector.empty, mixture(), NOON + 1_000 * HOUR).state;
+    const back = detector.step(ahead, [], NOON + HOUR).state;
+    expect(detector.step(back, [], NOON + 40 * HOUR).findings).toEqual([]);
+  });
+
+  it("stays small in a flood of subjects, and takes its time in none of it", { timeout: 120_000 }, () => {
+    let state = detector.empty;
+    let largest = 0;
+    for (let page = 0; page < 100; page += 1) {
+      const now = NOON + page * 5 * SECOND;
+      const events = s.times(PAGE, (i) => (KINDS[i % KINDS.length] as (typeof KINDS)[number])(now, page * PAGE + i));
+      state = detector.step(state, events, now + MINUTE / 60).state;
+      if (page % 10 === 9) largest = Math.max(largest, JSON.stringify(state).length);
+    }
+    expect(largest).toBeLessThan(STATE_MAX);
+  });
+});
