@@ -1,0 +1,31 @@
+import { runDurableObjectAlarm } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { expect, it } from "vitest";
+import { networkGate } from "../../src/gate/subjects.ts";
+import { logIn, newSource, ring } from "../support/in-worker.ts";
+import { alerts } from "./support/detection.ts";
+import { MINUTE, pass, useMovedClock } from "./support/moved-clock.ts";
+import { runMinute } from "./support/operations.ts";
+
+useMovedClock();
+
+it("a list of forty addresses that nobody has, tried from two hosts of a network, is an alert once its minute is counted", async () => {
+  const source = newSource();
+  const other = source.replace(/\d+$/, "2");
+  const network = source.replace(/\.\d+$/, ".0/24");
+  const { shard } = await networkGate(await ring(), network);
+  const gate = env.GATES.getByName(shard);
+  for (let index = 0; index < 40; index += 1) {
+    const nobody = { id: "", email: `nobody${index}@example.com`, password: "Summer of twenty twenty-six" };
+    expect((await logIn(nobody, { source: index % 2 === 0 ? source : other })).status).toBe(401);
+  }
+  await runDurableObjectAlarm(gate);
+  await runMinute();
+  expect(await alerts()).toEqual([]);
+  pass(MINUTE + 1_000);
+  await runDurableObjectAlarm(gate);
+  await runMinute(Date.now());
+  expect(await alerts()).toMatchObject([
+    { pattern: "credential_stuffing", subject: `source:${network}`, tries: 40, addresses: 40 },
+  ]);
+});
