@@ -16,7 +16,7 @@ async function eventsOf(source: string) {
   const rows = await env.EVENTS.prepare("SELECT kind, detail FROM events WHERE source = ? ORDER BY seq")
     .bind(network)
     .all<{ kind: string; detail: string }>();
-  return rows.results.map(({ kind, detail }) => ({ kind, ...(JSON.parse(detail) as Record<string, unknown>) }));
+  return rows.results.map(({ kind, detail }) => ({ ...(JSON.parse(detail) as { reason?: string }), kind }));
 }
 
 const FORGED = "eyJhbGciOiJIUzI1NiJ9.e30.AAAA";
