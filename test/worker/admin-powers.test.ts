@@ -100,6 +100,15 @@ describe("unlock", () => {
   });
 });
 
+it("a reset tells the owner when it was, and not where the admin is", async () => {
+  const [admin, person] = [await newAdmin(), await newGuardedPerson()];
+  await actOn(admin, person, "reset-factors");
+  const [mail] = readMailbox(person.email);
+  expect(mail?.subject).toContain("second factors");
+  expect(mail?.text).toContain("by those who run this service");
+  expect(mail?.text).not.toContain("from the network");
+});
+
 describe("a reset that takes two", () => {
   it("waits for another admin, whoever asks first, and is executed once", async () => {
     const [ada, grace, person] = [await newAdmin(), await newAdmin(), await newGuardedPerson()];
