@@ -37,8 +37,8 @@ export class Habitual {
     return text === undefined ? undefined : read(text);
   }
 
-  /** A complete sign-in. One that comes late does not change which place was the last. */
-  add(account: string, at: number, place: string, program: string): void {
+  /** A complete sign-in, or with `counts` 0 only a program of it. One that comes late does not change which place was the last. */
+  add(account: string, at: number, place: string, program: string, counts = 1): void {
     const [number, key] = keysOf(account);
     const part = this.#parts[number] ?? [];
     const known = part.find((each) => each.startsWith(key));
@@ -47,7 +47,7 @@ export class Habitual {
     const isLate = at < before.at;
     const after = written(key, {
       at: Math.max(at, before.at),
-      signIns: Math.min(before.signIns + 1, COUNTED),
+      signIns: Math.min(before.signIns + counts, COUNTED),
       places: (isLate ? [...places.slice(0, 1), place, ...places.slice(1)] : [place, ...places]).slice(0, REMEMBERED),
       programs: [program, ...before.programs.filter((other) => other !== program)].slice(0, REMEMBERED),
     });

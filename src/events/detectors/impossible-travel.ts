@@ -45,7 +45,7 @@ export const impossibleTravel: Detector<Travels> = {
       const habits = travellers.of(account);
       if (!place) {
         // A program of the owner's, wherever he is.
-        if (habits) travellers.add(account, habits.at, habits.places[0] ?? "", mark(agent));
+        if (habits) travellers.add(account, habits.at, habits.places[0] ?? "", mark(agent), 0);
         continue;
       }
       const arrival = { at, place, program: mark(agent) };

@@ -120,16 +120,19 @@ export function scoreOf(pattern: Pattern, alerts: readonly Alert[], attacks: rea
   const raised = alerts.filter((alert) => alert.pattern === pattern);
   const right = raised.filter((alert) => own.some((attack) => isAbout(alert, attack)));
   const wrong = raised.filter((alert) => !right.includes(alert) && !others.some((attack) => isAbout(alert, attack)));
-  const found = own.filter((attack) => raised.some((alert) => isAbout(alert, attack)));
+  const found = own.filter((attack) =>
+    raised.some((alert) => isAbout(alert, attack) && alert.openedAt <= attack.to + HOUR),
+  );
   return { attacks: own.length, found: found.length, right: right.length, wrong: wrong.length };
 }
 
 function isAbout({ pattern, subject, openedAt, firstAt, lastAt }: Alert, attack: Attack): boolean {
   const isService = OF_SERVICE.includes(pattern);
   const names = attack.subjects.includes(subject) || (subject === "service" && isService);
-  // An alert about the service begins with what is usual; it is the attack's if it was opened because of it.
+  // An alert about the service begins with what is usual; it is the attack's if it was opened while that was in its window.
   const from = isService ? openedAt : firstAt;
-  return names && from <= attack.to + HOUR && lastAt >= attack.from;
+  const slackMs = pattern === "slow_password_spraying" ? DAY : HOUR;
+  return names && from <= attack.to + slackMs && lastAt >= attack.from;
 }
 
 export function sum(scores: readonly Score[]): Score {
