@@ -52,7 +52,7 @@ describe.each(DETECTORS.map((detector) => [detector.pattern, detector] as const)
   });
 
   it("falls silent, and forgets, when nothing happens any more", () => {
-    const { state } = s.walk(detector, mixture(), NOON + HOUR);
+    const { state } = s.walk(detector, mixture(), NOON + 2 * HOUR);
     const later = detector.step(state, [], NOON + 60 * HOUR);
     expect(detector.step(later.state, [], NOON + 61 * HOUR).findings).toEqual([]);
   });

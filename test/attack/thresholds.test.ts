@@ -141,9 +141,9 @@ describe("thresholds", () => {
   });
 
   it("impossible_travel: a thousand kilometres an hour, beyond what places are wrong by", () => {
-    const days = s.times(T.TRAVEL_SIGN_INS.withOne, (i) => s.signedIn(NOON - (9 - i) * HOUR, 1, here));
+    const days = s.times(T.TRAVEL_SIGN_INS.withOne, (i) => s.signedIn(NOON - (17 - i) * HOUR, 1, here));
     const hours = (12 * 111.19 - T.TRAVEL_KM_MIN) / T.TRAVEL_KM_PER_HOUR;
-    const last = NOON - HOUR * (9 - T.TRAVEL_SIGN_INS.withOne + 1);
+    const last = NOON - HOUR * (17 - T.TRAVEL_SIGN_INS.withOne + 1);
     const there = (after: number, agent = "bbbbbbbbbbbbbbbb") =>
       s.signedIn(last + after * HOUR, 1, { place: { lat: 63, lon: 10 }, agent, source: group(1) });
     expect(finds("impossible_travel", [...days, there(hours - 0.05)])).toBe(true);

@@ -21,7 +21,7 @@ export type Familiar = string[][];
 const MINUTE = 60_000;
 const PARTS = 128;
 const REMEMBERED = 3;
-const COUNTED = 9;
+const COUNTED = 16;
 
 /** The habits of accounts while a step changes them; what it was made of stays as it was. */
 export class Habitual {

@@ -94,7 +94,7 @@ export const TRAVEL_KM_MIN = 500;
  * Before so many sign-ins nobody can say which programs are an account's own: after the first number if they have shown two
  * (a laptop and a phone), otherwise after the second.
  */
-export const TRAVEL_SIGN_INS = { withTwoPrograms: 4, withOne: 8 } as const;
+export const TRAVEL_SIGN_INS = { withTwoPrograms: 4, withOne: 10 } as const;
 
 /** Failed tries of the whole service against the same hour of the days before. */
 export const RATIO_WINDOW_MS = HOUR;

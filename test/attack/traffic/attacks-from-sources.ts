@@ -101,7 +101,7 @@ const failureRatio: Plan = (scene) => {
     strength
   ];
   const clients = Array.from({ length: count / 2 }, (_, n) => rented(random, `${name} ${n}`));
-  return { subjects: ["service"], acts: tries(scene, count, 0.97, HOUR - 30 * SECOND, () => random.pick(clients)) };
+  return { subjects: ["service"], acts: tries(scene, count, 0.995, HOUR - 30 * SECOND, () => random.pick(clients)) };
 };
 
 export const ATTACKS_FROM_SOURCES: Record<FromSources, Plan> = {
