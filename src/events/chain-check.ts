@@ -30,7 +30,22 @@ export async function beginWalk({ chain, ring }: Checked, stub: Stub | undefined
   const { seq, page } = await chain.strays(head);
   if (seq !== undefined) return { what: "inserted", seq };
   if (page !== undefined) return { what: "inserted", page };
-  return { head, checkpoint: await chain.checkpointBefore(head.page), events: 0, pages: 0, checkpoints: 0 };
+  const passed = await checkpointPassed({ chain, ring }, head);
+  if (isBreak(passed)) return passed;
+  return { head, checkpoint: passed.number, events: 0, pages: 0, checkpoints: 0 };
+}
+
+/**
+ * The last checkpoint about what retention has removed: the check goes on behind it. One that this service has not signed
+ * could lead past every other one.
+ */
+async function checkpointPassed({ chain, ring }: Checked, { page }: ChainHead): Promise<{ number: number } | Break> {
+  if (page === GENESIS.page) return { number: 0 };
+  const passed = await chain.checkpointBefore(page);
+  if (!passed) return { number: 0 };
+  return (await isAttested(ring, checkpointText(passed), passed))
+    ? passed
+    : { what: "signature", number: passed.number };
 }
 
 /** Checks the next pages, as many as are read at once and none after `lastPage`, which there has to be. */
@@ -56,8 +71,8 @@ export async function walkOn({ chain, ring }: Checked, walk: Walk, lastPage: num
 export async function endWalk({ chain, ring }: Checked, walk: Walk): Promise<Walk | Break> {
   const [left] = await chain.checkpointsAfter(walk.checkpoint, 1);
   if (!left) return walk;
-  if (left.number !== walk.checkpoint + 1) return { what: "missing", number: walk.checkpoint + 1 };
   if (!(await isAttested(ring, checkpointText(left), left))) return { what: "signature", number: left.number };
+  if (left.number !== walk.checkpoint + 1) return { what: "missing", number: walk.checkpoint + 1 };
   // It may have been linked and signed since this check began.
   return (await chain.head()).page >= left.page ? walk : { what: "missing", page: walk.head.page + 1 };
 }
@@ -84,8 +99,8 @@ async function walkCheckpoints({ chain, ring }: Checked, walk: Walk, heads: Chai
     const read = await chain.checkpointsAfter(checkpoint, CHAIN_CHUNK.checkpoints);
     const due = read.slice(0, firstLaterThan(read, walk.head.page));
     for (const found of due) {
-      if (found.number !== checkpoint + 1) return { what: "missing", number: checkpoint + 1 };
       if (!(await isAttested(ring, checkpointText(found), found))) return { what: "signature", number: found.number };
+      if (found.number !== checkpoint + 1) return { what: "missing", number: checkpoint + 1 };
       const head = heads.find(({ page }) => page === found.page);
       // A right signature about another chain: this one was made anew since.
       if (!head || head.hash !== found.hash || head.seq !== found.last_seq)

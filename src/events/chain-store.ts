@@ -20,8 +20,8 @@ export interface ChainStore {
   addCheckpoint(checkpoint: Checkpoint): Promise<boolean>;
   /** Checkpoints after `number`, at most `limit`. */
   checkpointsAfter(number: number, limit: number): Promise<Checkpoint[]>;
-  /** Number of the newest checkpoint about a page before `page`; 0: there is none. */
-  checkpointBefore(page: number): Promise<number>;
+  /** The newest checkpoint about a page before `page`. */
+  checkpointBefore(page: number): Promise<Checkpoint | undefined>;
   newestStub(): Promise<Stub | undefined>;
   /** Leaves a stub and removes what it covers, in one transaction. False when there is one of that number. */
   remove(stub: Stub): Promise<boolean>;
@@ -112,10 +112,11 @@ function checkpointsOf(sql: Statements) {
         `SELECT ${CHECKPOINT} FROM event_checkpoints WHERE number > ? ORDER BY number LIMIT ?`,
         ...[number, limit],
       ),
-    checkpointBefore: async (page: number) => {
-      const query = "SELECT number FROM event_checkpoints WHERE page < ? ORDER BY number DESC LIMIT 1";
-      return (await sql.first<{ number: number }>(query, page))?.number ?? 0;
-    },
+    checkpointBefore: (page: number) =>
+      sql.first<Checkpoint>(
+        `SELECT ${CHECKPOINT} FROM event_checkpoints WHERE page < ? ORDER BY number DESC LIMIT 1`,
+        page,
+      ),
   };
 }
 

@@ -4,7 +4,7 @@ import {
   headAfter,
   linkOf,
   PREFIX_DIGITS,
-  pageHash,
+  pageOf,
   prefixOf,
   type StoredRow,
 } from "./chain.ts";
@@ -32,6 +32,15 @@ export function walkPage(head: ChainHead, page: ChainPage, rows: readonly Stored
   if (number !== head.page + 1) return { what: "missing", page: head.page + 1 };
   if (first_seq !== head.seq + 1)
     return { what: first_seq > head.seq ? "missing" : "order", seq: head.seq + 1, page: number };
+  const made = pageOf(head, rows, page.made_at);
+  if (made.hash === page.hash && rows.length === last_seq - head.seq)
+    return made.prefixes === page.prefixes ? headAfter(page) : { what: "page", seq: last_seq, page: number };
+  return firstBreak(head, page, rows);
+}
+
+/** Where a page first says something else than its events, by what it keeps of each link. */
+function firstBreak(head: ChainHead, page: ChainPage, rows: readonly StoredRow[]): Break {
+  const { number, first_seq, last_seq } = page;
   const prefixes = prefixesOf(page);
   let link = head.hash;
   for (const [index, prefix] of prefixes.entries()) {
@@ -46,7 +55,7 @@ export function walkPage(head: ChainHead, page: ChainPage, rows: readonly Stored
   if (extra) return { what: "inserted", seq: extra.seq, page: number };
   if (last_seq !== first_seq + prefixes.length - 1)
     return { what: "missing", seq: first_seq + prefixes.length, page: number };
-  return pageHash(link, page) === page.hash ? headAfter(page) : { what: "page", seq: last_seq, page: number };
+  return { what: "page", seq: last_seq, page: number };
 }
 
 /** Whether a walk has ended at a break. */
@@ -55,7 +64,7 @@ export function isBreak(outcome: object): outcome is Break {
 }
 
 function prefixesOf({ prefixes }: ChainPage): string[] {
-  return prefixes.match(new RegExp(`.{1,${PREFIX_DIGITS}}`, "gs")) ?? [];
+  return String(prefixes).match(new RegExp(`.{1,${PREFIX_DIGITS}}`, "gs")) ?? [];
 }
 
 /**

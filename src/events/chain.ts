@@ -47,7 +47,12 @@ export const PREFIX_DIGITS = 16;
  * the JSON text exactly as it is stored. In UTF-8.
  */
 export function canonicalForm({ seq, id, at, kind, account, source, routine, detail }: StoredRow): string {
-  return JSON.stringify([seq, id, at, kind, account, source, routine, detail].map(String));
+  return JSON.stringify([seq, id, at, kind, account, source, routine, detail].map(textOf));
+}
+
+/** Bytes that somebody has put in place of a number or a text (SQLite lets him) are a list, and not what they read like. */
+function textOf(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 /**

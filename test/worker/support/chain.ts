@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import { GENESIS, pageOf, type StoredRow } from "../../../src/events/chain.ts";
 import { eventStoreOf } from "../../../src/events/event-store.ts";
 import type { SecurityEvent } from "../../../src/events/security-event.ts";
 import { linkEvents, setCheckpoint } from "../../../src/flows/link-events.ts";
@@ -93,4 +94,24 @@ export async function tampered(...queries: string[]): Promise<void> {
 /** Leaves nothing: a chain of its own for the next test. */
 export async function forgetAll(): Promise<void> {
   await tampered(...["events", "event_chain", "event_checkpoints", "event_stubs"].map((name) => `DELETE FROM ${name}`));
+}
+
+/** A chain anew over what the database holds now, as somebody would forge it who knows how it is made. */
+export async function relinked(): Promise<string[]> {
+  const stored = await sql<{ number: number; first_seq: number; last_seq: number; made_at: number }>(
+    "SELECT * FROM event_chain ORDER BY number",
+  );
+  let head = GENESIS;
+  const queries: string[] = [];
+  for (const { number, first_seq, last_seq, made_at } of stored) {
+    const rows = await sql<StoredRow>(
+      "SELECT * FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq",
+      first_seq,
+      last_seq,
+    );
+    const { hash, prefixes } = pageOf(head, rows, made_at);
+    queries.push(`UPDATE event_chain SET hash = '${hash}', prefixes = '${prefixes}' WHERE number = ${number}`);
+    head = { page: number, seq: last_seq, hash };
+  }
+  return queries;
 }
