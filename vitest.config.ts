@@ -34,7 +34,13 @@ const inWorkerd = async (name: string, files: { include: string[]; exclude?: str
       },
     }),
   ],
-  test: { name, ...files, setupFiles: ["./test/support/apply-migrations.ts"], testTimeout: 30_000 },
+  test: {
+    name,
+    ...files,
+    setupFiles: ["./test/support/apply-migrations.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
 });
 
 /** One project a runtime: rules in Node, everything with storage in workerd, the product as a whole over a socket. */

@@ -246,7 +246,8 @@ describe("what accepting costs", () => {
     const token = await invitationOf(newAddress());
     expect(await pepperUses(() => accept(token))).toBe(1);
     expect(await pepperUses(() => accept(token))).toBe(0);
-    const cost = await costOf((options) => accept(token, CHOSEN, options));
-    expect(numbers(cost)).toEqual({ status: 400, sequential: 1, objects: 0, d1: 0 });
+    const cost = await costOf((options) => accept(token, CHOSEN, options), { after: ["gate.report"] });
+    expect(cost).toMatchObject({ answer: { status: 400 }, sequential: 1, rows: { d1: 0 } });
+    expect(cost.calls).not.toContain("gate.report");
   });
 });
