@@ -15,8 +15,11 @@ export const ROUTINE_EVENT_DELAY_MS = 30 * SECOND;
 export const NOTABLE_EVENT_DELAY_MS = SECOND;
 /** Events that an account keeps in its guard row, which is written anyway; beyond that they move to rows of their own. */
 export const EVENTS_IN_GUARD = 16;
-/** Rows of an outbox that one shipment takes along. A row of an account's holds up to {@link EVENTS_IN_GUARD} events. */
-export const OUTBOX_ROWS_PER_SHIPMENT = 200;
+/**
+ * Characters of the events that one shipment takes along from an outbox, some 1,500 events: as a parameter they are a third
+ * longer, and D1 takes two megabytes in one. A row is half of it at most, when a gate has counted {@link TALLIES_AT_ONCE}.
+ */
+export const SHIPMENT_CHARACTERS = 750_000;
 /** A store that takes longer has not answered. */
 export const SHIPMENT_TIMEOUT_MS = 10 * SECOND;
 /** After a shipment that failed the next one waits, twice as long each time. */

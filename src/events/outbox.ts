@@ -1,4 +1,4 @@
-import { OUTBOX_ROWS_PER_SHIPMENT, SHIPMENT_RETRY_MS, SHIPMENT_TIMEOUT_MS } from "../event-policy.ts";
+import { SHIPMENT_CHARACTERS, SHIPMENT_RETRY_MS, SHIPMENT_TIMEOUT_MS } from "../event-policy.ts";
 import { logLine } from "../log.ts";
 import type { EventStore } from "./event-store.ts";
 import type { SecurityEvent } from "./security-event.ts";
@@ -29,20 +29,21 @@ export class OutboxRows {
     this.#sql.exec("INSERT INTO outbox (events) VALUES (?)", JSON.stringify(events));
   }
 
-  /** The oldest rows, or nothing. */
+  /** The oldest rows, or nothing: as many as travel together, and at least one. */
   next(): Shipment | undefined {
     if (!this.#exists) return undefined;
-    const rows = this.#sql
-      .exec<{ seq: number; events: string }>(
-        `SELECT seq, events FROM outbox ORDER BY seq LIMIT ${OUTBOX_ROWS_PER_SHIPMENT}`,
-      )
-      .toArray();
-    const last = rows.at(-1);
-    if (!last) return undefined;
-    return {
-      events: rows.flatMap(({ events }) => JSON.parse(events) as SecurityEvent[]),
-      forget: () => void this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", last.seq),
-    };
+    const events: SecurityEvent[] = [];
+    let [last, size] = [0, 0];
+    // Row by row: after a flood and an outage, all of them together would not fit into memory.
+    for (const row of this.#sql.exec<{ seq: number; events: string }>("SELECT seq, events FROM outbox ORDER BY seq")) {
+      size += row.events.length;
+      if (last > 0 && size > SHIPMENT_CHARACTERS) break;
+      events.push(...(JSON.parse(row.events) as SecurityEvent[]));
+      last = row.seq;
+    }
+    return last === 0
+      ? undefined
+      : { events, forget: () => void this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", last) };
   }
 }
 

@@ -1,7 +1,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
-import { SHIPMENT_RETRY_MS } from "../../src/event-policy.ts";
+import { EVENTS_IN_GUARD, SHIPMENT_RETRY_MS, TALLIES_AT_ONCE } from "../../src/event-policy.ts";
+import { eventStoreOf } from "../../src/events/event-store.ts";
 import { OutboxRows, Shipper } from "../../src/events/outbox.ts";
 import type { SecurityEvent } from "../../src/events/security-event.ts";
 import { newEvents } from "./support/chain.ts";
@@ -89,4 +90,40 @@ it("failures in a row wait longer and longer, and one that arrives begins anew; 
     outbox.keep(newEvents(1));
     isDown = true;
     expect(await shipper.ship()).toEqual({ retryAfterMs: first });
+  }));
+
+/** What D1 takes in one parameter. */
+const PARAMETER_MAX = 2_000_000;
+
+/** An event with everything that one can have. */
+const fullEvents = (count: number): SecurityEvent[] =>
+  newEvents(count).map((event) => ({
+    ...event,
+    ...{ kind: "excess_rate_limit_exceeded", reason: "passkey_source_throttled", factor: "recovery_code" },
+    ...{ account: crypto.randomUUID(), address: "a".repeat(43), session: crypto.randomUUID(), actor: "reactions" },
+    ...{ source: "2001:0db8:ffff::/48", country: "DE", asn: 4_200_000_000, place: { lat: -88, lon: -179 } },
+    ...{ agent: "a".repeat(16), request: crypto.randomUUID(), count: 1_000_000, addresses: 1_000 },
+    about: { addresses_touched: 1_000 },
+  }));
+
+it("an outage in a flood leaves more than a statement takes: it goes in several, the oldest first", () =>
+  withOutbox(async (outbox) => {
+    const [sizes, arrived]: [number[], string[]] = [[], []];
+    const statement = {
+      bind(value: string) {
+        sizes.push(value.length);
+        arrived.push(...(JSON.parse(value) as SecurityEvent[]).map(({ id }) => id));
+        return { run: async () => ({}) };
+      },
+    };
+    const store = eventStoreOf({ prepare: () => statement } as unknown as D1Database);
+    const kept = [...Array<number>(5).fill(TALLIES_AT_ONCE), ...Array<number>(400).fill(EVENTS_IN_GUARD)].map(
+      fullEvents,
+    );
+    for (const events of kept) outbox.keep(events);
+    expect(await new Shipper(() => outbox.next(), store).ship()).toBeUndefined();
+    expect(arrived).toEqual(kept.flat().map(({ id }) => id));
+    expect(Math.max(...sizes)).toBeLessThan(PARAMETER_MAX);
+    expect(sizes.length).toBeLessThan(20);
+    expect(outbox.next()).toBeUndefined();
   }));
