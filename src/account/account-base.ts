@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { endedSessionsOf } from "../directory/ended-sessions.ts";
 import { NOTABLE_EVENT_DELAY_MS, ROUTINE_EVENT_DELAY_MS } from "../event-policy.ts";
+import { EarliestAlarm } from "../events/earliest-alarm.ts";
 import { eventStoreOf } from "../events/event-store.ts";
 import { Shipper } from "../events/outbox.ts";
 import { isRoutine } from "../events/security-event.ts";
@@ -22,23 +23,18 @@ export abstract class AccountBase extends DurableObject<Env> {
   });
   readonly #teller = new Teller(this.store, endedSessionsOf(this.env.DB), async () => this.#wakeIn(TELLING_AGAIN_MS));
   readonly #shipper = new Shipper(() => this.store.shipment(), eventStoreOf(this.env.EVENTS));
-  /** When this object is called again, as far as it has asked for that itself; epoch milliseconds. */
-  #wakesAt = Number.POSITIVE_INFINITY;
+  readonly #alarm = new EarliestAlarm(this.ctx);
 
   /** Ships what was recorded, and tells the directory what it could not be told. */
   override async alarm(): Promise<void> {
-    this.#wakesAt = Number.POSITIVE_INFINITY;
+    this.#alarm.hasRung();
     const [later] = await Promise.all([this.#shipper.ship(), this.endsAreListed()]);
     if (later) this.#wakeIn(later.retryAfterMs);
   }
 
-  /** Has this object called again after `ms`, or before: there is one alarm, and the earliest wish counts. */
+  /** Has this object called again after `ms`, or before: whoever comes later must not put off what waits already. */
   #wakeIn(ms: number): void {
-    const at = Date.now() + ms;
-    if (this.#wakesAt <= at) return;
-    this.#wakesAt = at;
-    // In the turn of the write that it belongs to, and in its transaction: nothing is waited for.
-    this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
+    this.#alarm.ringAt(Date.now() + ms);
   }
 
   /**

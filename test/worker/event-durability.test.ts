@@ -37,6 +37,19 @@ it("an object that was evicted before it could ship does so when its alarm comes
   expect(await runDurableObjectAlarm(accountOf(person))).toBe(false);
 });
 
+it("an object that was evicted is not called later because somebody comes in between", async () => {
+  const person = await newPerson();
+  const ringsAt = () => runInDurableObject(accountOf(person), (_, { storage }) => storage.getAlarm());
+  await logIn(person);
+  const at = await ringsAt();
+  for (let i = 0; i < 2; i += 1) {
+    await evictDurableObject(accountOf(person));
+    pass(10 * SECOND);
+    await logIn(person);
+    expect(await ringsAt()).toBe(at);
+  }
+});
+
 it("what an object records that is not told its name still names its account", async () => {
   const person = await newPerson();
   await logIn(person);
