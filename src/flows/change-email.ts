@@ -70,7 +70,8 @@ async function mayAsk(service: Service, ring: KeyRing, visit: Visit, user: User)
 
 /**
  * The link to the new address came back, with a password. It is the account's that is asked for and guessed at, so it is
- * the account's gate that counts.
+ * the account's gate that counts. It asks for no proof: here is no place to show one, and strangers could keep anybody
+ * from moving by it.
  */
 export async function confirmEmailChange(
   place: HashPlace,
@@ -87,7 +88,7 @@ export async function confirmEmailChange(
   ]);
   // Taken already: nobody is signed out for a change that cannot be made.
   if (user?.status !== "active" || isTaken) return { refused: "link_used" };
-  const admitted = await askGates(service, ring, visit, { emailKey: user.emailKey });
+  const admitted = await askGates(service, ring, visit, { emailKey: user.emailKey, credit: { holdsLink: true } });
   if ("refused" in admitted) return admitted;
   return moveTo(place, service, visit, ring, user, payload, password, admitted);
 }

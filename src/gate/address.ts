@@ -24,7 +24,7 @@ export function addressRefusal(
   { onlyCounted, capOnly }: Standing,
 ): "address_unproven" | "address_closed" | undefined {
   if (onlyCounted) return undefined;
-  if (window.inARow + open.all >= ADDRESS_FAILURES_MAX) return "address_closed";
+  if (window.inARow + mayStillCount(window, open) >= ADDRESS_FAILURES_MAX) return "address_closed";
   if (capOnly) return undefined;
   const isAsked = window.proofAsked === true || unprovenOf(window) + open.unproven >= ADDRESS_FAILURES;
   return isAsked ? "address_unproven" : undefined;
@@ -69,6 +69,11 @@ export function holdsBack(window: FailureWindow): boolean {
 /** When an address is forgotten, epoch milliseconds. */
 export function addressForgettableAt({ failures }: FailureWindow): number {
   return (failures.at(-1) ?? 0) + ADDRESS_FORGET_MS;
+}
+
+/** How many open tries would count if they failed. Beyond the limit those that nothing speaks for do not: see above. */
+function mayStillCount(window: FailureWindow, { all, unproven }: OpenTries): number {
+  return all - unproven + Math.min(unproven, Math.max(0, ADDRESS_FAILURES - unprovenOf(window)));
 }
 
 function unprovenOf({ unproven = 0 }: FailureWindow): number {

@@ -38,6 +38,8 @@ export interface Credit {
   proofId?: string | undefined;
   /** Whoever knocks was checked not to be a program. */
   passedBotCheck?: boolean | undefined;
+  /** A link that a session of this very account has had mailed was opened. */
+  holdsLink?: boolean | undefined;
 }
 
 /**
@@ -90,13 +92,13 @@ export async function emailGate(
   credit: Credit = {},
   profile: "standard" | "nist" = "standard",
 ): Promise<GateRequest> {
-  const { browserId, proofId, passedBotCheck } = credit;
+  const { browserId, proofId, passedBotCheck, holdsLink } = credit;
   const digest = await emailDigest(ring, emailKey);
   const bucket = browserId === undefined ? source : `browser:${browserId}`;
   const pair: Subject = { kind: "pair", key: `pair:${digest}:${bucket}` };
   const proof: Subject = { kind: "proof", key: `proof:${proofId}` };
   const { shard, subjects } = addressGate(digest);
-  const isSpokenFor = browserId !== undefined || proofId !== undefined || passedBotCheck === true;
+  const isSpokenFor = [browserId !== undefined, proofId !== undefined, passedBotCheck, holdsLink].includes(true);
   const counted = browserId !== undefined && profile === "standard" ? [] : subjects;
   const address = counted.map((subject): Subject => (isSpokenFor ? { ...subject, capOnly: true } : subject));
   return { shard, subjects: [...(proofId === undefined ? [pair] : [proof, onlyCounted(pair)]), ...address] };

@@ -45,6 +45,13 @@ describe("an address over all browsers that nobody recognises", () => {
     expect(stranger(failed(12), { all: 60, unproven: 7 })).toBeUndefined();
   });
 
+  it("is closed to nobody by open tries that would not count if they failed", () => {
+    expect(spokenFor(EMPTY, { all: 300, unproven: 300 })).toBeUndefined();
+    expect(spokenFor(failed(20, 79), { all: 300, unproven: 300 })).toBeUndefined();
+    expect(spokenFor(failed(20, 70), { all: 310, unproven: 300 })).toBe("address_closed");
+    expect(spokenFor(failed(0, 80), { all: 20, unproven: 20 })).toBe("address_closed");
+  });
+
   it("counts no more than twenty that nothing speaks for, however many more have failed", () => {
     const window = failed(60);
     expect(window).toEqual(failed(20));

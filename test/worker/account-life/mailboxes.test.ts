@@ -19,6 +19,7 @@ import {
   userOf,
   waitForRecovery,
 } from "../support/account-life.ts";
+import { askForProof } from "../support/gates.ts";
 import { DAY, HOUR, pass, SECOND, useMovedClock } from "../support/moved-clock.ts";
 import { runMinute } from "../support/operations.ts";
 
@@ -118,4 +119,16 @@ describe("what is due each minute", () => {
     await Promise.all([runMinute(), runMinute(), runMinute()]);
     expect(linksTo(person.email, "cancel-recovery")).toHaveLength(2);
   });
+});
+
+it("whoever moves is not kept from it by strangers who have tried the present address", async () => {
+  const person = await newPerson();
+  const next = `next.${person.email}`;
+  expect((await askEmailChange(await freshBearer(person), next)).status).toBe(202);
+  await askForProof(person.email);
+  const [token] = linksTo(next, "verify-email");
+  const confirm = (password: string) => call("/auth/email/verify", { token, password });
+  expect((await confirm("not the password")).body.code).toBe("invalid_link");
+  expect((await confirm(person.password)).body.status).toBe("verified");
+  expect(await addressOf(person)).toBe(next);
 });
