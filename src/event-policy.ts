@@ -48,7 +48,7 @@ export const DETECTION_PAGES_PER_MINUTE = 4;
 export const DETECTOR_TRIES = 5;
 /** Characters of what a detector keeps, and of all that one statement takes: a row of D1 may have two megabytes. */
 export const DETECTOR_STATE_MAX = 800_000;
-export const DETECTOR_STATES_AT_ONCE = 900_000;
+export const DETECTION_PART_MAX = 1_800_000;
 /** Alerts that one step opens. The others come with the next ones, for as long as their pattern lasts. */
 export const ALERTS_OPENED_PER_STEP = 100;
 

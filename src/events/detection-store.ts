@@ -1,4 +1,4 @@
-import { DETECTOR_STATES_AT_ONCE } from "../event-policy.ts";
+import { DETECTION_PART_MAX } from "../event-policy.ts";
 import type { Alert } from "./alert.ts";
 import { type Delivery, type MailWindow, NO_MAILS } from "./delivery.ts";
 import type { Kept, Standing } from "./detection.ts";
@@ -78,16 +78,16 @@ export function detectionStoreOf(db: D1Database): DetectionStore {
       };
     },
     async commit({ from, seq, mail, detectors, counts, alerts, deliveries }) {
-      const lists = [
-        ...inParts(detectors).map((part) => [DETECTORS, part] as const),
-        [COUNTS, counts] as const,
-        [ALERTS, alerts] as const,
-        [DELIVERIES, deliveries] as const,
-      ].filter(([, rows]) => rows.length > 0);
+      const lists: [query: string, rows: object[]][] = [
+        [DETECTORS, detectors.map(([name, kept]) => ({ name, ...kept }))],
+        [COUNTS, counts],
+        [ALERTS, alerts],
+        [DELIVERIES, deliveries],
+      ];
       try {
         await db.batch([
           db.prepare(GUARD).bind(from, seq, JSON.stringify(mail)),
-          ...lists.map(([query, rows]) => db.prepare(query).bind(JSON.stringify(rows))),
+          ...lists.flatMap(([query, rows]) => inParts(rows).map((part) => db.prepare(query).bind(part))),
         ]);
         return true;
       } catch (error) {
@@ -109,17 +109,20 @@ interface DetectorRow extends Omit<Kept, "behind"> {
   behind: number | null;
 }
 
-/** States are the one thing here that may be large: no parameter may hold more than two megabytes. */
-function inParts(detectors: Changes["detectors"]): (Kept & { name: string })[][] {
-  const parts: (Kept & { name: string })[][] = [];
+/**
+ * Rows as JSON, in as many parameters as it takes: none may hold more than two megabytes, which states come near, and the
+ * counts of a backlog that is weeks old.
+ */
+function inParts(rows: readonly object[]): string[] {
+  const parts: string[][] = [];
   let size = Number.POSITIVE_INFINITY;
-  for (const [name, kept] of detectors) {
-    size += kept.state.length;
-    if (size > DETECTOR_STATES_AT_ONCE) {
+  for (const text of rows.map((row) => JSON.stringify(row))) {
+    size += text.length + 1;
+    if (size > DETECTION_PART_MAX) {
       parts.push([]);
-      size = kept.state.length;
+      size = text.length;
     }
-    parts.at(-1)?.push({ name, ...kept });
+    parts.at(-1)?.push(text);
   }
-  return parts;
+  return parts.map((part) => `[${part.join(",")}]`);
 }

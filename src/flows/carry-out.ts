@@ -14,10 +14,13 @@ import type { Service, Visit } from "../service.ts";
  */
 export async function carryOut(service: Service, visit: Visit): Promise<void> {
   const due = await service.deliveries.due(visit.now, DELIVERIES_PER_MINUTE);
+  const begun = Date.now();
+  let turn = visit;
   for (let first = 0; first < due.length; first += DELIVERIES_AT_ONCE) {
-    await Promise.all(
-      due.slice(first, first + DELIVERIES_AT_ONCE).map((delivery) => attempt(service, visit, delivery)),
-    );
+    const together = due.slice(first, first + DELIVERIES_AT_ONCE);
+    await Promise.all(together.map((delivery) => attempt(service, turn, delivery)));
+    // Receivers that do not answer may take longer than a minute together: what is tried late is due again late.
+    turn = { ...visit, now: visit.now + Date.now() - begun };
   }
 }
 

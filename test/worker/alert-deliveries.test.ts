@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   ALERT_MAIL_WINDOW_MS,
   ALERT_MAILS_PER_WINDOW,
+  DELIVERIES_AT_ONCE,
   DELIVERY_WAITS_MS,
   WEBHOOK_TIMEOUT_MS,
 } from "../../src/event-policy.ts";
@@ -122,6 +123,21 @@ describe("the webhook", () => {
     expect(linesOf(log, "alert_given_up")).toHaveLength(1);
     for (const word of ["alerts.example", "k1", SECRET.toString("base64")])
       expect(linesOf(log, "alert_").join()).not.toContain(word);
+  });
+
+  it("that is slow is not tried by the next minute while this one still waits for it", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: START });
+    const posted = receiver(() => {
+      vi.setSystemTime(Date.now() + WEBHOOK_TIMEOUT_MS);
+      return new Response(null, { status: 504 });
+    });
+    for (let one = 0; one <= DELIVERIES_AT_ONCE; one += 1) await find(hooked, START, "low", `source:192.0.${one}.0/24`);
+    await carry(hooked, START);
+    vi.useRealTimers();
+    const triedAt = START + DELIVERIES_AT_ONCE * WEBHOOK_TIMEOUT_MS;
+    const { results } = await env.EVENTS.prepare("SELECT due_at FROM deliveries ORDER BY due_at").all();
+    expect(results.at(-1)).toEqual({ due_at: triedAt + DELIVERY_WAITS_MS[0] });
+    expect(posted.at(-1)?.request.headers.get("webhook-timestamp")).toBe(String(triedAt / 1000));
   });
 
   it("that is slow holds nothing up for longer than its time", async () => {

@@ -1,6 +1,8 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ALERT_QUIET_MS, ALERTS_OPENED_PER_STEP, DETECTOR_TRIES } from "../../src/event-policy.ts";
+import { NO_MAILS } from "../../src/events/delivery.ts";
+import { detectionStoreOf } from "../../src/events/detection-store.ts";
 import type { Detector } from "../../src/events/detectors/detector.ts";
 import { eventCountsOf } from "../../src/events/event-counts.ts";
 import {
@@ -244,5 +246,21 @@ describe("counts", () => {
     await look([spraying], START + HOUR);
     expect(await keptBy(spraying)).toEqual(all);
     expect(await countOf()).toBe(280);
+  });
+
+  it("of a backlog that is weeks old go into the database in several parts", async () => {
+    const sizes: number[] = [];
+    const db = {
+      prepare: () => ({ bind: (...values: unknown[]) => sizes.push(...values.map((value) => String(value).length)) }),
+      batch: async () => [],
+    };
+    const counts = Array.from({ length: 40_000 }, (_, index) => ({
+      ...{ span: MINUTE, kind: "authn_login_successafterfail" as const, at: START + index * MINUTE, count: 1 },
+      ...{ firstSeq: 1_000_000 + index, lastSeq: 1_000_000 + index },
+    }));
+    const changes = { from: 1, seq: 2, mail: NO_MAILS, detectors: [], counts, alerts: [], deliveries: [] };
+    expect(await detectionStoreOf(db as unknown as D1Database).commit(changes)).toBe(true);
+    expect(sizes.reduce((sum, size) => sum + size)).toBeGreaterThan(4_000_000);
+    expect(Math.max(...sizes)).toBeLessThan(2_000_000);
   });
 });
