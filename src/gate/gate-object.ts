@@ -151,7 +151,8 @@ export class GateObject extends DurableObject<Env> {
     this.#alarm.hasRung();
     this.#record(this.#tallies.close(now), now);
     const later = await this.#shipper.ship();
-    if (later) this.#alarm.ringAt(now + later.retryAfterMs);
+    // From now on: a store that does not answer has taken its time already.
+    if (later) this.#alarm.ringAt(Date.now() + later.retryAfterMs);
     this.#countUntilClosed(now);
     this.#sweep(now);
   }

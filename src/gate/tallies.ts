@@ -15,7 +15,7 @@ interface Tally extends Tallied {
 }
 
 /**
- * What happens again and again: the first of a kind, a reason and a source is told at once, and what follows within a
+ * What happens again and again: the first of a kind, a reason, a factor and a source is told at once, and what follows within a
  * minute when that is over, as one with a number. So a flood of refusals is a trickle of events. The numbers live in
  * memory: with the object's memory they are lost, but for the first.
  */
@@ -59,11 +59,15 @@ export class Tallies {
   }
 
   /** Where something is counted. A flood from more sources than are told apart is counted as one without a source. */
-  #placeOf({ kind, reason }: Occurrence, from: Circumstances, now: number): Pick<Tallied, "from"> & { key: string } {
-    const key = `${kind} ${reason} ${from.source}`;
+  #placeOf(
+    { kind, reason, factor }: Occurrence,
+    from: Circumstances,
+    now: number,
+  ): Pick<Tallied, "from"> & { key: string } {
+    const key = `${kind} ${reason} ${factor} ${from.source}`;
     if (!this.#tallies.has(key) && this.#tallies.size >= TALLIES_AT_ONCE) this.#dropEmpty(now);
     if (!this.#tallies.has(key) && this.#tallies.size >= TALLIES_AT_ONCE) {
-      return { key: `${kind} ${reason}`, from: undefined };
+      return { key: `${kind} ${reason} ${factor}`, from: undefined };
     }
     // Its own request and program belong to the first alone.
     const { request: _, agent: __, ...place } = from;

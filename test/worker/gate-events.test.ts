@@ -217,6 +217,22 @@ describe("a store of events that fails", () => {
     await ring(gate);
     expect(await eventsFrom(client.network)).toHaveLength(1);
   });
+
+  it("is left alone from when it has failed, however long that took", async () => {
+    const gate = await sourceGate(await keyRing(), newNetwork());
+    await gateOf(gate).report({ kind: "authz_fail", reason: "challenge_forged" }, circumstances(newNetwork()));
+    const statement = Object.getPrototypeOf(env.EVENTS.prepare("SELECT 1")) as D1PreparedStatement;
+    const run = vi.spyOn(statement, "run").mockImplementation(async () => {
+      pass(10 * SECOND);
+      throw new Error("late");
+    });
+    try {
+      await ring(gate);
+      expect(await ringsAt(gate)).toBe(Date.now() + SECOND);
+    } finally {
+      run.mockRestore();
+    }
+  });
 });
 
 describe("a network that an alert has closed", () => {

@@ -50,6 +50,21 @@ describe("what happens again and again", () => {
     expect(three?.occurrence).toEqual({ ...unknown("a"), count: 3, addresses: 1 });
   });
 
+  it("is counted apart by factor: what was refused of one is not told as another's", () => {
+    const tallies = new Tallies();
+    const throttled = (factor: "pwd" | "passkey"): Occurrence => ({
+      kind: "excess_rate_limit_exceeded",
+      reason: "source_throttled",
+      factor,
+    });
+    expect(tallies.note(throttled("passkey"), HOME, NOW)).toHaveLength(1);
+    expect(tallies.note(throttled("pwd"), HOME, NOW)).toHaveLength(1);
+    for (let i = 0; i < 3; i += 1) tallies.note(throttled("pwd"), HOME, NOW);
+    expect(tallies.close(NOW + MINUTE).map(({ occurrence }) => occurrence)).toEqual([
+      { ...throttled("pwd"), count: 3 },
+    ]);
+  });
+
   it("is counted apart by kind, reason and source", () => {
     const tallies = new Tallies();
     const throttled = (reason: string): Occurrence => ({ kind: "excess_rate_limit_exceeded", reason });
