@@ -48,6 +48,19 @@ describe("what is stored", () => {
     expect(await verified()).toMatchObject({ kind: "chain_whole", events: 5, checkpoints: 1, unlinked: 1 });
   });
 
+  it.each(["-9223372036854775808", "-1", "0", "8", "9223372036854775807"])(
+    "takes no event as number %s",
+    async (seq) => {
+      expect(
+        await refusalOf(`INSERT INTO events (${COLUMNS}) VALUES (${seq}, 'x', 0, 'x', '', '', 0, '{}')`),
+      ).toContain("events come after all others");
+      expect(await events()).toEqual(before);
+      await arrive(2);
+      await linkedPages(1);
+      expect(await verified()).toMatchObject({ kind: "chain_whole", events: 9, last_seq: 9 });
+    },
+  );
+
   it.each(["INSERT OR REPLACE", "INSERT OR IGNORE", "REPLACE"])(
     "is left as it is by %s of an event's id",
     async (verb) => {
