@@ -66,7 +66,7 @@ async function printedFor(database, where, sql, pauses = BUSY_PAUSES_MS) {
     return await runWrangler("d1", "execute", database, ...where, "--json", "--command", sql);
   } catch (error) {
     const [pause, ...later] = pauses;
-    if (pause === undefined || !BUSY.test(error.message)) throw new Stop(whatWranglerSays(error.message));
+    if (pause === undefined || !BUSY.test(error.message)) throw new Stop(whatWranglerSays(database, error.message));
     await sleep(pause);
     return printedFor(database, where, sql, later);
   }
@@ -79,13 +79,13 @@ async function execute(database, where, sql) {
 }
 
 /** What to do about it, and what wrangler printed, without the statement. */
-function whatWranglerSays(message) {
+function whatWranglerSays(database, message) {
   const said = message
     .slice(message.indexOf("failed:\n") + "failed:\n".length)
     .replace(/Command failed:.*$/s, "")
     .trim();
-  const hint = /no such table/.test(said)
-    ? "The database lacks a migration: `npx wrangler d1 migrations apply DB --remote`, or `npm run dev` for the local one."
+  const hint = /no such (table|column)/.test(said)
+    ? `The database ${database} lacks a migration: \`npx wrangler d1 migrations apply ${database} --remote\`, or \`npm run dev\` for the local one.`
     : "If this is the deployed database: is this machine signed in to Cloudflare (`npx wrangler login`)?";
   return `The database did not answer as it should. ${hint}\n\n${said}`;
 }
