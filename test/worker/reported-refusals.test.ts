@@ -1,11 +1,12 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { REPORT_WINDOW_MS, REPORTS_IN_WINDOW } from "../../src/edge-policy.ts";
 import { clientNetwork } from "../../src/gate/network.ts";
 import { sourceGate } from "../../src/gate/subjects.ts";
 import { countingBindings } from "../support/counting.ts";
-import { type Call, call, logIn, newPerson, newSource, refresh, ring, send } from "../support/in-worker.ts";
+import { accountOf, type Call, call, logIn, newPerson, newSource, refresh, ring, send } from "../support/in-worker.ts";
+import { DAY } from "./support/moved-clock.ts";
 import { ask } from "./support/oauth.ts";
 
 /** The events of a source's group, once its gate has shipped them. */
@@ -94,6 +95,22 @@ describe("a refusal that no object has decided is an event of its source", () =>
     const [person, source] = [await newPerson(), newSource()];
     await logIn({ ...person, password: "not the right password" }, { source });
     expect((await eventsOf(source)).filter(({ reason }) => reason === "wrong_password").length).toBeLessThanOrEqual(1);
+  });
+
+  it("nor the token of a session that has run out, which its account tells of", async () => {
+    const [person, source] = [await newPerson(), newSource()];
+    const { body } = await logIn(person);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20 * DAY });
+    try {
+      expect((await refresh(body.refresh_token, { source })).status).toBe(401);
+      await runDurableObjectAlarm(accountOf(person));
+      const events = await eventsOf(source);
+      expect(events.map(({ kind, reason }) => [kind, reason])).toEqual([
+        ["session_use_after_expire", "refresh_token_expired"],
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
