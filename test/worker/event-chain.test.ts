@@ -116,6 +116,15 @@ describe("a checkpoint", () => {
     ]);
     expect(await verified()).toMatchObject({ kind: "chain_whole", checkpoints: 3, checkpoint: { number: 3 } });
   });
+
+  it("goes on where a clock was ahead", async () => {
+    await linkedPages(1);
+    await checkpointAt(NOW + 365 * 24 * CHECKPOINT_EVERY_MS);
+    await checkpointAt(NOW);
+    await checkpointAt(NOW + 1);
+    expect(await checkpoints()).toMatchObject([{ number: 1 }, { number: 2, at: NOW }]);
+    expect(await verified()).toMatchObject({ kind: "chain_whole", checkpoints: 2 });
+  });
 });
 
 describe("what somebody has done who may write to the database is named", () => {
