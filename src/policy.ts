@@ -63,6 +63,8 @@ export const FOREIGN_SALT_MAX_BYTES = 128;
 export const HASH_PLACES = 8;
 /** Of those, one source may hold so many: a single client must not close the door for all others. */
 export const HASH_PLACES_PER_SOURCE = 3;
+/** Between two hashes that wait for each other: a refresh, which takes more than one turn, must not meet one at each. */
+export const HASH_PAUSE_MS = 5;
 /** A place that was not given back by then belonged to a request that was cut off. Eight hashes take half a second. */
 export const HASH_PLACE_LAPSE_MS = 60 * SECOND;
 /** What a client is told to wait when all places are taken: eight hashes are done by then. */

@@ -1,4 +1,4 @@
-import { HASH_PLACE_LAPSE_MS, HASH_PLACES, HASH_PLACES_PER_SOURCE } from "../policy.ts";
+import { HASH_PAUSE_MS, HASH_PLACE_LAPSE_MS, HASH_PLACES, HASH_PLACES_PER_SOURCE } from "../policy.ts";
 
 /** A place in the queue for a password hash. */
 export interface HashPlace {
@@ -43,18 +43,28 @@ export class HashPlaces {
   }
 
   async #inTurn<T>(ticket: Ticket, work: () => Promise<T>): Promise<T> {
-    if (this.#running) await this.#turnOf(ticket);
-    else this.#running = ticket;
     // Only one at a time: with a timer for each that waits, one is always due, and nothing else is ever taken in.
-    await letOthersIn();
+    if (this.#running) {
+      await this.#turnOf(ticket);
+      await letOthersIn(HASH_PAUSE_MS);
+    } else {
+      this.#running = ticket;
+      await letOthersIn();
+    }
     return work();
   }
 
-  #turnOf(ticket: Ticket): Promise<void> {
-    return new Promise((resolve) => {
+  /**
+   * Waits for another request to pass the turn on. With a timer of its own: the runtime takes a request that waits for
+   * nothing outside of it to have hung, and ends it as soon as nothing else is going on.
+   */
+  async #turnOf(ticket: Ticket): Promise<void> {
+    const waiting = setTimeout(() => {}, HASH_PLACE_LAPSE_MS);
+    await new Promise<void>((resolve) => {
       ticket.start = resolve;
       this.#waiting.push(ticket);
     });
+    clearTimeout(waiting);
   }
 
   #giveBack(ticket: Ticket): void {
@@ -67,6 +77,6 @@ export class HashPlaces {
 }
 
 /** Before each hash: a timer, not a microtask, since only a timer lets the runtime take in other requests. */
-export async function letOthersIn(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 0));
+export async function letOthersIn(ms = 0): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
 }

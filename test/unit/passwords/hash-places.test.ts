@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type HashPlace, HashPlaces } from "../../../src/passwords/hash-places.ts";
 import { HASH_PLACE_LAPSE_MS, HASH_PLACES, HASH_PLACES_PER_SOURCE } from "../../../src/policy.ts";
 
@@ -53,6 +53,22 @@ describe("places for password hashes", () => {
     const later = places.take("later", NOW + HASH_PLACE_LAPSE_MS);
     expect(await later?.use(async () => "served")).toBe("served");
     expect(await waiting).toBe("a waiting one");
+  });
+
+  it("keep a timer of their own for each that waits: the runtime ends a request that waits for nothing outside of it", async () => {
+    const places = new HashPlaces();
+    const [timers, cleared] = [vi.spyOn(globalThis, "setTimeout"), vi.spyOn(globalThis, "clearTimeout")];
+    const kept = () => timers.mock.calls.filter(([, ms]) => ms === HASH_PLACE_LAPSE_MS).length;
+    const first = Promise.withResolvers<string>();
+    const running = take(places)?.use(() => first.promise);
+    expect(kept()).toBe(0);
+    const waiting = take(places)?.use(async () => "second");
+    expect(kept()).toBe(1);
+    expect(cleared).not.toHaveBeenCalled();
+    first.resolve("first");
+    expect([await running, await waiting]).toEqual(["first", "second"]);
+    expect(cleared).toHaveBeenCalledTimes(1);
+    vi.restoreAllMocks();
   });
 
   it("are eight, and the ninth is refused", () => {
