@@ -3,7 +3,7 @@ import { endedSessionsOf } from "../directory/ended-sessions.ts";
 import { NOTABLE_EVENT_DELAY_MS, ROUTINE_EVENT_DELAY_MS } from "../event-policy.ts";
 import { EarliestAlarm } from "../events/earliest-alarm.ts";
 import { eventStoreOf } from "../events/event-store.ts";
-import { Shipper } from "../events/outbox.ts";
+import { Shipper, streakOf } from "../events/outbox.ts";
 import { isRoutine } from "../events/security-event.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { keyRingOfIsolate } from "../keys/key-ring-store.ts";
@@ -22,7 +22,11 @@ export abstract class AccountBase extends DurableObject<Env> {
     recorded: (event) => this.#wakeIn(isRoutine(event) ? ROUTINE_EVENT_DELAY_MS : NOTABLE_EVENT_DELAY_MS),
   });
   readonly #teller = new Teller(this.store, endedSessionsOf(this.env.DB), async () => this.#wakeIn(TELLING_AGAIN_MS));
-  readonly #shipper = new Shipper(() => this.store.shipment(), eventStoreOf(this.env.EVENTS));
+  readonly #shipper = new Shipper(
+    () => this.store.shipment(),
+    eventStoreOf(this.env.EVENTS),
+    streakOf(this.ctx.storage.kv),
+  );
   readonly #alarm = new EarliestAlarm(this.ctx);
 
   /** Ships what was recorded, and tells the directory what it could not be told. */

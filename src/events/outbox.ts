@@ -47,16 +47,48 @@ export class OutboxRows {
   }
 }
 
+/** How often shipments have failed in a row. */
+export interface FailureStreak {
+  read(): number;
+  /** `waitMs`: how long nothing is tried now. */
+  keep(failures: number, waitMs: number): void;
+}
+
+/** An object without work loses its memory after ten seconds: what waits for longer is a row, and nothing else is. */
+const FORGOTTEN_AFTER_MS = 10_000;
+const STREAK_KEY = "shipments-failed";
+
+/** The streak of an object. Without its row, whoever waits for long would begin with the shortest pause each time. */
+export function streakOf(kv: SyncKvStorage): FailureStreak {
+  let failures: number | undefined;
+  let isStored = false;
+  return {
+    read() {
+      if (failures !== undefined) return failures;
+      failures = kv.get<number>(STREAK_KEY) ?? 0;
+      isStored = failures > 0;
+      return failures;
+    },
+    keep(count, waitMs) {
+      failures = count;
+      if (waitMs >= FORGOTTEN_AFTER_MS) kv.put(STREAK_KEY, count);
+      else if (isStored) kv.delete(STREAK_KEY);
+      isStored = waitMs >= FORGOTTEN_AFTER_MS;
+    },
+  };
+}
+
 /** Ships what an object's outbox holds, one shipment at a time however often it is called. */
 export class Shipper {
   #next: () => Shipment | undefined;
   #store: Pick<EventStore, "add">;
-  #failures = 0;
+  #streak: FailureStreak;
   #running: Promise<unknown> | undefined;
 
-  constructor(next: () => Shipment | undefined, store: Pick<EventStore, "add">) {
+  constructor(next: () => Shipment | undefined, store: Pick<EventStore, "add">, streak: FailureStreak) {
     this.#next = next;
     this.#store = store;
+    this.#streak = streak;
   }
 
   /**
@@ -81,13 +113,14 @@ export class Shipper {
         await inTime(this.#store.add(shipment.events));
         shipment.forget();
         // Of a store that fails now and then it is the failures in a row that say how long to leave it alone.
-        this.#failures = 0;
+        if (this.#streak.read() > 0) this.#streak.keep(0, 0);
       }
       return undefined;
     } catch (error) {
       logLine({ level: "error", event: "events_not_shipped", error: String(error) });
-      const retryAfterMs = Math.min(SHIPMENT_RETRY_MS.first * 2 ** this.#failures, SHIPMENT_RETRY_MS.longest);
-      this.#failures += 1;
+      const failures = this.#streak.read();
+      const retryAfterMs = Math.min(SHIPMENT_RETRY_MS.first * 2 ** failures, SHIPMENT_RETRY_MS.longest);
+      this.#streak.keep(failures + 1, retryAfterMs);
       return { retryAfterMs };
     }
   }

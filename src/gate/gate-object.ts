@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { NOTABLE_EVENT_DELAY_MS } from "../event-policy.ts";
 import { EarliestAlarm } from "../events/earliest-alarm.ts";
 import { eventStoreOf } from "../events/event-store.ts";
-import { OutboxRows, Shipper } from "../events/outbox.ts";
+import { OutboxRows, Shipper, streakOf } from "../events/outbox.ts";
 import { type Circumstances, type Occurrence, securityEvent } from "../events/security-event.ts";
 import { GATE_SWEEP_MS, GATE_SWEPT_AT_LEAST_MS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
@@ -45,7 +45,7 @@ export class GateObject extends DurableObject<Env> {
   #outbox = new OutboxRows(this.ctx.storage.sql);
   #tallies = new Tallies();
   #alarm = new EarliestAlarm(this.ctx);
-  #shipper = new Shipper(() => this.#outbox.next(), eventStoreOf(this.env.EVENTS));
+  #shipper = new Shipper(() => this.#outbox.next(), eventStoreOf(this.env.EVENTS), streakOf(this.ctx.storage.kv));
   /** Epoch milliseconds. */
   #staysUntil = 0;
   /** Epoch milliseconds. Unknown while the object has not swept since it woke up: then the next alarm does. */

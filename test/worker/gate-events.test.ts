@@ -1,5 +1,4 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import type { Circumstances } from "../../src/events/security-event.ts";
 import { clientNetwork } from "../../src/gate/network.ts";
@@ -198,41 +197,6 @@ it("what no object has seen is reported to the gate of its source", async () => 
   pass(MINUTE);
   await ring(gate);
   expect(await eventsFrom(client.network)).toMatchObject([occurrence, { ...occurrence, count: 9 }]);
-});
-
-describe("a store of events that fails", () => {
-  it("is asked again after a second and then less and less often, and nothing is lost", async () => {
-    const client = newNetwork();
-    const gate = await sourceGate(await keyRing(), client);
-    await gateOf(gate).report({ kind: "authz_fail", reason: "challenge_forged" }, circumstances(client));
-    await env.EVENTS.prepare("ALTER TABLE events RENAME TO events_away").run();
-    try {
-      for (const wait of [SECOND, 2 * SECOND, 4 * SECOND]) {
-        await ring(gate);
-        expect(await ringsAt(gate)).toBe(Date.now() + wait);
-      }
-    } finally {
-      await env.EVENTS.prepare("ALTER TABLE events_away RENAME TO events").run();
-    }
-    await ring(gate);
-    expect(await eventsFrom(client.network)).toHaveLength(1);
-  });
-
-  it("is left alone from when it has failed, however long that took", async () => {
-    const gate = await sourceGate(await keyRing(), newNetwork());
-    await gateOf(gate).report({ kind: "authz_fail", reason: "challenge_forged" }, circumstances(newNetwork()));
-    const statement = Object.getPrototypeOf(env.EVENTS.prepare("SELECT 1")) as D1PreparedStatement;
-    const run = vi.spyOn(statement, "run").mockImplementation(async () => {
-      pass(10 * SECOND);
-      throw new Error("late");
-    });
-    try {
-      await ring(gate);
-      expect(await ringsAt(gate)).toBe(Date.now() + SECOND);
-    } finally {
-      run.mockRestore();
-    }
-  });
 });
 
 describe("a network that an alert has closed", () => {

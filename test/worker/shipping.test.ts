@@ -3,14 +3,14 @@ import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import { EVENTS_IN_GUARD, SHIPMENT_RETRY_MS, TALLIES_AT_ONCE } from "../../src/event-policy.ts";
 import { eventStoreOf } from "../../src/events/event-store.ts";
-import { OutboxRows, Shipper } from "../../src/events/outbox.ts";
+import { type FailureStreak, OutboxRows, Shipper, streakOf } from "../../src/events/outbox.ts";
 import type { SecurityEvent } from "../../src/events/security-event.ts";
 import { newEvents } from "./support/chain.ts";
 
 /** Works with an outbox of its own, over storage of an object's. */
-function withOutbox(work: (outbox: OutboxRows) => Promise<void>): Promise<void> {
+function withOutbox(work: (outbox: OutboxRows, streak: FailureStreak) => Promise<void>): Promise<void> {
   const stub = env.GATES.getByName(crypto.randomUUID());
-  return runInDurableObject(stub, (_, { storage }) => work(new OutboxRows(storage.sql)));
+  return runInDurableObject(stub, (_, { storage }) => work(new OutboxRows(storage.sql), streakOf(storage.kv)));
 }
 
 /** A store that answers when it is told to. */
@@ -34,9 +34,9 @@ const turns = async () => {
 };
 
 it("two shipments at once forget nothing that has not arrived", () =>
-  withOutbox(async (outbox) => {
+  withOutbox(async (outbox, streak) => {
     const { store, arrived, waiting } = slowStore();
-    const shipper = new Shipper(() => outbox.next(), store);
+    const shipper = new Shipper(() => outbox.next(), store, streak);
     const [first, later] = [newEvents(1), newEvents(1)];
     outbox.keep(first);
     const both = Promise.all([shipper.ship(), shipper.ship()]);
@@ -56,9 +56,9 @@ it("two shipments at once forget nothing that has not arrived", () =>
   }));
 
 it("what was recorded while a shipment was under way goes with the next one", () =>
-  withOutbox(async (outbox) => {
+  withOutbox(async (outbox, streak) => {
     const { store, arrived, waiting } = slowStore();
-    const shipper = new Shipper(() => outbox.next(), store);
+    const shipper = new Shipper(() => outbox.next(), store, streak);
     outbox.keep(newEvents(2));
     const shipped = shipper.ship();
     await turns();
@@ -72,12 +72,12 @@ it("what was recorded while a shipment was under way goes with the next one", ()
   }));
 
 it("failures in a row wait longer and longer, and one that arrives begins anew; nothing is forgotten before", () =>
-  withOutbox(async (outbox) => {
+  withOutbox(async (outbox, streak) => {
     let isDown = true;
     const add = async () => {
       if (isDown) throw new Error("D1_ERROR");
     };
-    const shipper = new Shipper(() => outbox.next(), { add });
+    const shipper = new Shipper(() => outbox.next(), { add }, streak);
     outbox.keep(newEvents(1));
     const waits = [await shipper.ship(), await shipper.ship(), await shipper.ship()];
     const { first, longest } = SHIPMENT_RETRY_MS;
@@ -107,7 +107,7 @@ const fullEvents = (count: number): SecurityEvent[] =>
   }));
 
 it("an outage in a flood leaves more than a statement takes: it goes in several, the oldest first", () =>
-  withOutbox(async (outbox) => {
+  withOutbox(async (outbox, streak) => {
     const [sizes, arrived]: [number[], string[]] = [[], []];
     const statement = {
       bind(value: string) {
@@ -121,7 +121,7 @@ it("an outage in a flood leaves more than a statement takes: it goes in several,
       fullEvents,
     );
     for (const events of kept) outbox.keep(events);
-    expect(await new Shipper(() => outbox.next(), store).ship()).toBeUndefined();
+    expect(await new Shipper(() => outbox.next(), store, streak).ship()).toBeUndefined();
     expect(arrived).toEqual(kept.flat().map(({ id }) => id));
     expect(Math.max(...sizes)).toBeLessThan(PARAMETER_MAX);
     expect(sizes.length).toBeLessThan(20);
