@@ -69,7 +69,7 @@ export const ALERT_MAIL_WINDOW_MS = HOUR;
 export const ALERTS_IN_ONE_MAIL = 50;
 /**
  * How long a group of sources stays throttled by an alert. Longer than an alert takes to go quiet, so that whoever goes on
- * afterwards opens the next one.
+ * afterwards opens the next one, and than the time after which one that goes on throttles again.
  */
 export const REACTION_MS = ALERT_QUIET_MS + HOUR;
 /** How often counts and alerts that are older than the events are dropped. */

@@ -23,6 +23,14 @@ export interface Alert {
 /** What became of an alert with a finding: what operators hear of, or growth, or nothing that was not known. */
 export type AlertChange = "opened" | "raised" | "grown" | "same";
 
+/** An alert after a finding, and what became of it. */
+export interface ChangedAlert {
+  alert: Alert;
+  change: AlertChange;
+  /** It has gone on for another {@link ALERT_QUIET_MS}: what it did by itself when it was opened is done again. */
+  goesOn?: true;
+}
+
 const RANKS: Record<Severity, number> = { low: 0, medium: 1, high: 2 };
 
 /**
@@ -30,12 +38,7 @@ const RANKS: Record<Severity, number> = { low: 0, medium: 1, high: 2 };
  * it has been quiet for {@link ALERT_QUIET_MS}. By the times of the events, so that a detector that goes on telling of
  * what is still in its window opens nothing.
  */
-export function alertOf(
-  known: Alert | undefined,
-  finding: Finding,
-  id: string,
-  now: number,
-): { alert: Alert; change: AlertChange } {
+export function alertOf(known: Alert | undefined, finding: Finding, id: string, now: number): ChangedAlert {
   if (!known || finding.lastAt - known.lastAt > ALERT_QUIET_MS) {
     return { alert: { ...finding, id, openedAt: now }, change: "opened" };
   }
@@ -49,6 +52,12 @@ export function alertOf(
     addresses: Math.max(known.addresses, finding.addresses),
     sources: Math.max(known.sources, finding.sources),
   };
-  if (isHigher) return { alert, change: "raised" };
-  return { alert, change: JSON.stringify(alert) === JSON.stringify(known) ? "same" : "grown" };
+  const goesOn = spansOf(alert) > spansOf(known) ? { goesOn: true as const } : {};
+  if (isHigher) return { alert, change: "raised", ...goesOn };
+  return { alert, change: JSON.stringify(alert) === JSON.stringify(known) ? "same" : "grown", ...goesOn };
+}
+
+/** How often an alert could have gone quiet and has not. */
+function spansOf({ openedAt, lastAt }: Alert): number {
+  return Math.floor(Math.max(lastAt - openedAt, 0) / ALERT_QUIET_MS);
 }

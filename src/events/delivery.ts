@@ -1,5 +1,5 @@
 import { ALERT_MAIL_WINDOW_MS, ALERT_MAILS_PER_WINDOW, ALERTS_IN_ONE_MAIL } from "../event-policy.ts";
-import type { Alert, AlertChange } from "./alert.ts";
+import type { Alert, ChangedAlert } from "./alert.ts";
 import type { Pattern } from "./detectors/detector.ts";
 import { eventId } from "./security-event.ts";
 
@@ -20,8 +20,13 @@ export interface Delivery {
   dueAt: number;
   /** How many were made. */
   tries: number;
-  /** Of a webhook what is posted; of a mail {@link MailOfAlerts}; of a reaction the {@link AlertNews}. */
+  /** Of a webhook what is posted; of a mail {@link MailOfAlerts}; of a reaction its {@link Cause}. */
   body: string;
+}
+
+/** The alert that has caused a reaction. */
+export interface Cause {
+  alert: Alert;
 }
 
 /** Where alerts go: what the settings say of it. */
@@ -47,7 +52,7 @@ export interface MailWindow extends MailOfAlerts {
 export const NO_MAILS: MailWindow = { since: 0, sent: 0, news: [], more: 0 };
 
 /** Whether operators hear of a change of an alert: never of mere growth. */
-export function isNews(changed: { alert: Alert; change: AlertChange }): changed is AlertNews {
+export function isNews(changed: ChangedAlert): changed is ChangedAlert & AlertNews {
   return changed.change === "opened" || changed.change === "raised";
 }
 
@@ -76,28 +81,31 @@ export function mailsOf(
   return { window: next, mails };
 }
 
-/** Everything that news and mails of this moment cause, ready to be stored. */
+/** Everything that alerts and mails of this moment cause, ready to be stored. */
 export function deliveriesOf(
-  news: readonly AlertNews[],
+  changed: readonly ChangedAlert[],
   mails: readonly MailOfAlerts[],
   { webhook, mail, reactions }: Channels,
   now: number,
 ): Delivery[] {
   const fresh = { dueAt: now, tries: 0 };
   const posts = webhook
-    ? news.map(
-        (one): Delivery => ({ ...fresh, id: webhookId(one), channel: "webhook", target: "", body: postOf(one, now) }),
-      )
+    ? changed
+        .filter(isNews)
+        .map(
+          (one): Delivery => ({ ...fresh, id: webhookId(one), channel: "webhook", target: "", body: postOf(one, now) }),
+        )
     : [];
   const letters = mails.flatMap((one) =>
     mail.map(
       (target): Delivery => ({ ...fresh, id: eventId(now), channel: "mail", target, body: JSON.stringify(one) }),
     ),
   );
-  const acts = news.flatMap((one) => {
-    const channel = reactionOf(one);
+  const acts = changed.flatMap(({ change, alert, goesOn }) => {
+    const channel = change === "opened" || goesOn ? reactionOf(alert) : undefined;
     if (!channel || !reactions.has(channel)) return [];
-    return [{ ...fresh, id: eventId(now), channel, target: one.alert.subject, body: JSON.stringify(one) }];
+    const cause: Cause = { alert };
+    return [{ ...fresh, id: eventId(now), channel, target: alert.subject, body: JSON.stringify(cause) }];
   });
   return [...posts, ...letters, ...acts];
 }
@@ -105,9 +113,8 @@ export function deliveriesOf(
 const FROM_ONE_SOURCE: readonly Pattern[] = ["password_spraying", "slow_password_spraying", "credential_stuffing"];
 const ON_ONE_ACCOUNT: readonly Pattern[] = ["brute_force", "distributed_brute_force"];
 
-/** What an alert may do by itself, once, when it is opened. */
-function reactionOf({ change, alert: { pattern, subject } }: AlertNews): "throttle_source" | "ask_proof" | undefined {
-  if (change !== "opened") return undefined;
+/** What an alert may do by itself. */
+function reactionOf({ pattern, subject }: Alert): "throttle_source" | "ask_proof" | undefined {
   if (FROM_ONE_SOURCE.includes(pattern) && subject.startsWith("source:")) return "throttle_source";
   return ON_ONE_ACCOUNT.includes(pattern) && /^(account|address):/.test(subject) ? "ask_proof" : undefined;
 }

@@ -1,5 +1,5 @@
 import { DELIVERIES_AT_ONCE, DELIVERIES_PER_MINUTE, DELIVERY_WAITS_MS, REACTION_MS } from "../event-policy.ts";
-import type { AlertNews, Delivery, MailOfAlerts } from "../events/delivery.ts";
+import type { Cause, Delivery, MailOfAlerts } from "../events/delivery.ts";
 import { securityEvent } from "../events/security-event.ts";
 import { postWebhook } from "../events/webhook.ts";
 import { addressGate, type GateRequest, networkGate } from "../gate/subjects.ts";
@@ -73,7 +73,7 @@ async function react(service: Service, visit: Visit, delivery: Delivery, gateOf:
   const gate = await gateOf(service, visit, target);
   if (!gate) return;
   await service.gate(gate.shard).impose(gate.subjects, visit.now + REACTION_MS);
-  const { alert } = JSON.parse(body) as AlertNews;
+  const { alert } = JSON.parse(body) as Cause;
   const [kind, ...name] = target.split(":");
   const subject = kind === "account" || kind === "address" ? { [kind]: name.join(":") } : {};
   const from = kind === "source" ? { source: name.join(":") } : undefined;

@@ -1,5 +1,5 @@
 import { ALERTS_OPENED_PER_STEP, DETECTION_PAGE, DETECTION_PAGES_PER_MINUTE } from "../event-policy.ts";
-import { type Alert, type AlertChange, alertOf } from "../events/alert.ts";
+import { alertOf, type ChangedAlert } from "../events/alert.ts";
 import { type Channels, deliveriesOf, isNews, mailsOf, NO_MAILS } from "../events/delivery.ts";
 import { catchUp, merged, type Standing, stepAll } from "../events/detection.ts";
 import type { Changes, StoredStanding } from "../events/detection-store.ts";
@@ -81,7 +81,7 @@ async function changesOf(service: Service, stored: StoredStanding, look: Look, n
     detectors: [...look.standing.detectors].filter(([name, kept]) => stored.detectors.get(name) !== kept),
     counts: countsOf(look.events),
     alerts: changed.map(({ alert }) => alert),
-    deliveries: deliveriesOf(news, mails, channels, now),
+    deliveries: deliveriesOf(changed, mails, channels, now),
   };
 }
 
@@ -91,11 +91,7 @@ function channelsOf({ config }: Service): Channels {
 }
 
 /** The alerts that findings open or change. */
-async function changedAlerts(
-  service: Service,
-  findings: Finding[],
-  now: number,
-): Promise<{ alert: Alert; change: AlertChange }[]> {
+async function changedAlerts(service: Service, findings: Finding[], now: number): Promise<ChangedAlert[]> {
   const known = new Map((await service.alerts.newestOf(findings)).map((alert) => [nameOf(alert), alert]));
   const all = findings.map((finding) => alertOf(known.get(nameOf(finding)), finding, eventId(now), now));
   const opened = all.filter(({ change }) => change === "opened");

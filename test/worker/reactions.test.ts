@@ -57,6 +57,17 @@ describe("throttle_source", () => {
     expect(await waiting()).toBe(0);
   });
 
+  it("lasts for as long as the group goes on without a pause", async () => {
+    const [person, source, begun] = [await newPerson(), newSource(), Date.now()];
+    const finding = { pattern: "password_spraying" as const, subject: `source:${groupOf(source)}` };
+    for (let hours = 0; hours <= 7; hours += 1)
+      await minute(finding, reacting("throttle_source"), begun + hours * 60 * MINUTE);
+    expect(await alerts()).toHaveLength(1);
+    const refused = await logIn(person, { source: source.replace(/1$/, "77") });
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan((REACTION_MS + 300 * MINUTE) / 1000);
+  });
+
   it.each([
     ["it is not named", "password_spraying", "ask_proof"],
     ["nothing is named", "password_spraying", "none"],

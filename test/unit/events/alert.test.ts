@@ -4,6 +4,7 @@ import { type Alert, alertOf } from "../../../src/events/alert.ts";
 import { merged } from "../../../src/events/detection.ts";
 import type { Finding } from "../../../src/events/detectors/detector.ts";
 
+const HOUR = 3_600_000;
 const AT = Date.UTC(2026, 0, 5, 10);
 const finding = (members: Partial<Finding> = {}): Finding => ({
   ...{ pattern: "brute_force", subject: "account:a", severity: "medium" },
@@ -41,6 +42,18 @@ describe("the alert of a finding", () => {
     expect(changeOf({ lastAt: last }).change).toBe("grown");
     expect(changeOf({ lastAt: last + 1 })).toMatchObject({ change: "opened", alert: { id: "two" } });
     expect(changeOf({}, AT + 10 * ALERT_QUIET_MS).change).toBe("same");
+  });
+
+  it("says each time that it has gone on for as long as it takes to go quiet", () => {
+    let alert = known;
+    const goesOn: number[] = [];
+    for (let hour = 1; hour <= 24; hour += 1) {
+      const lastAt = known.openedAt + hour * HOUR;
+      const changed = alertOf(alert, finding({ lastAt }), "two", lastAt);
+      if (changed.goesOn) goesOn.push(hour);
+      alert = changed.alert;
+    }
+    expect([alert.id, goesOn]).toEqual(["one", [6, 12, 18, 24]]);
   });
 });
 
