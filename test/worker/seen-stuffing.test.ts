@@ -29,3 +29,22 @@ it("a list of forty addresses that nobody has, tried from two hosts of a network
     { pattern: "credential_stuffing", subject: `source:${network}`, tries: 40, addresses: 40 },
   ]);
 });
+
+it.each([20, 26])(
+  "%i addresses that nobody has, tried from one host, are sprayed, though its throttle refuses those after the twentieth",
+  async (count) => {
+    const source = newSource();
+    const network = source.replace(/\.\d+$/, ".0/24");
+    const { shard } = await networkGate(await ring(), network);
+    const gate = env.GATES.getByName(shard);
+    for (let index = 0; index < count; index += 1) {
+      const nobody = { id: "", email: `no${count}body${index}@example.com`, password: "Summer of twenty twenty-six" };
+      expect((await logIn(nobody, { source })).status).toBe(index < 20 ? 401 : 429);
+    }
+    pass(MINUTE + 1_000);
+    await runDurableObjectAlarm(gate);
+    await runMinute(Date.now());
+    const found = (await alerts()).filter(({ subject }) => subject === `source:${network}`);
+    expect(found).toMatchObject([{ pattern: "password_spraying", tries: count, addresses: count }]);
+  },
+);

@@ -13,7 +13,8 @@ export const credentialStuffing: Detector<SourceTries> = {
   },
 };
 
-function isStuffing({ addresses, opened, sample, unknownShare }: Measure): boolean {
+/** Whether a group goes through a list of pairs. */
+export function isStuffing({ addresses, opened, sample, unknownShare }: Measure): boolean {
   const isMany = addresses >= Math.max(STUFFED_PAIRS, FAILING_SHARE_OF_GROUP * opened);
   return isMany && sample >= STUFFED_SAMPLE && unknownShare >= STUFFED_UNKNOWN_SHARE;
 }

@@ -1,6 +1,7 @@
+import { isStuffing } from "./credential-stuffing.ts";
 import type { Detector } from "./detector.ts";
 import { findingsOf, type Measure, type SourceTries, withSourceTries } from "./source-tries.ts";
-import { FAILING_SHARE_OF_GROUP, SPRAYED_ADDRESSES, STUFFED_SAMPLE, STUFFED_UNKNOWN_SHARE } from "./thresholds.ts";
+import { FAILING_SHARE_OF_GROUP, SPRAYED_ADDRESSES } from "./thresholds.ts";
 
 /** Few passwords on many accounts, fast, from one group of sources. */
 export const passwordSpraying: Detector<SourceTries> = {
@@ -13,8 +14,8 @@ export const passwordSpraying: Detector<SourceTries> = {
   },
 };
 
-/** A list with many strangers in it is `credential_stuffing`, and says so once it is long enough. */
-function isSpraying({ addresses, opened, sample, unknownShare }: Measure): boolean {
-  const isKnown = sample < STUFFED_SAMPLE || unknownShare < STUFFED_UNKNOWN_SHARE;
-  return addresses >= Math.max(SPRAYED_ADDRESSES, FAILING_SHARE_OF_GROUP * opened) && isKnown;
+/** Whoever's the addresses are. A list with many strangers in it is `credential_stuffing` from where that speaks. */
+function isSpraying(measure: Measure): boolean {
+  const isMany = measure.addresses >= Math.max(SPRAYED_ADDRESSES, FAILING_SHARE_OF_GROUP * measure.opened);
+  return isMany && !isStuffing(measure);
 }

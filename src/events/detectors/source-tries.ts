@@ -95,7 +95,7 @@ function addTry(group: Group, tried: PasswordTry): void {
 /**
  * A group in its last ten minutes, counted from its newest try, so that events that arrive late are measured like others.
  * A tally says how many addresses it stands for, and not whether they are those of the minute before: how often the named
- * ones (the first of each window) repeat is taken for how often the others do.
+ * ones (the first of each window) repeat says how many there are to draw from.
  */
 export function measureOf(group: Group): Measure {
   const newestAt = Math.max(
@@ -108,8 +108,8 @@ export function measureOf(group: Group): Measure {
     .filter(({ at }) => at.length > 0);
   const firsts = recent.filter(({ tallied }) => tallied);
   const firstTries = firsts.reduce((sum, { at }) => sum + at.length, 0);
-  const distinct = firstTries === 0 ? 1 : firsts.length / firstTries;
   const tallies = group.tallies.filter(({ at }) => at > from);
+  const distinct = distinctShare(tallies, firsts.length, firstTries);
   const victims = recent.filter((failing) => failing.at.length <= SPRAYED_TRIES_EACH && !isRedeemed(group, failing));
   const sprayed = tallies.filter(({ tries, addresses }) => tries <= addresses * SPRAYED_TRIES_EACH);
   const unknown = recent.filter((failing) => failing.unknown).length + distinct * sum(tallies.filter((t) => t.unknown));
@@ -124,6 +124,22 @@ export function measureOf(group: Group): Measure {
     firstAt: Math.min(...times),
     lastAt: newestAt,
   };
+}
+
+/**
+ * The share of tallied addresses that are different ones: as many as would let `tries` draws show `different` ones, and no
+ * fewer than the largest tally has.
+ */
+function distinctShare(tallies: Tally[], different: number, tries: number): number {
+  const all = sum(tallies);
+  if (all === 0 || different >= tries) return 1;
+  let [few, many] = [different, different * tries];
+  for (let halving = 0; halving < 20; halving += 1) {
+    const middle = (few + many) / 2;
+    if (middle * (1 - (1 - 1 / middle) ** tries) < different) few = middle;
+    else many = middle;
+  }
+  return Math.min(1, Math.max(few, ...tallies.map(({ addresses }) => addresses)) / all);
 }
 
 function sum(tallies: Tally[]): number {
