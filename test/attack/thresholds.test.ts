@@ -14,7 +14,6 @@ const finds = (pattern: Pattern, events: StoredEvent[], now = NOON) =>
   s.seen(detectorOf(pattern), events, now).length > 0;
 const at = (n: number) => NOON - 9 * MINUTE + n * SECOND;
 const group = (n: number) => `10.${n >> 8}.${n & 255}.0/24`;
-const here = { place: { lat: 51, lon: 10 }, agent: "aaaaaaaaaaaaaaaa" };
 
 /** The same with one more: just below the threshold nothing is said, at it there is a finding. */
 const STEPS: [Pattern, string, number, (count: number) => { events: StoredEvent[]; now?: number }][] = [
@@ -138,20 +137,6 @@ describe("thresholds", () => {
     expect(s.seen(detectorOf("refresh_token_reuse"), [reuse], NOON)).toMatchObject([
       { subject: `account:${s.account(1)}` },
     ]);
-  });
-
-  it("impossible_travel: a thousand kilometres an hour, beyond what places are wrong by", () => {
-    const days = s.times(T.TRAVEL_SIGN_INS.withOne, (i) => s.signedIn(NOON - (17 - i) * HOUR, 1, here));
-    const hours = (12 * 111.19 - T.TRAVEL_KM_MIN) / T.TRAVEL_KM_PER_HOUR;
-    const last = NOON - HOUR * (17 - T.TRAVEL_SIGN_INS.withOne + 1);
-    const there = (after: number, agent = "bbbbbbbbbbbbbbbb") =>
-      s.signedIn(last + after * HOUR, 1, { place: { lat: 63, lon: 10 }, agent, source: group(1) });
-    expect(finds("impossible_travel", [...days, there(hours - 0.05)])).toBe(true);
-    expect(finds("impossible_travel", [...days, there(hours + 0.05)])).toBe(false);
-    expect(finds("impossible_travel", [...days, there(0.1, here.agent)])).toBe(false);
-    expect(finds("impossible_travel", [...days.slice(1), there(0.1)])).toBe(false);
-    const { place: _, ...nowhere } = there(0.1);
-    expect(finds("impossible_travel", [...days, nowhere])).toBe(false);
   });
 
   it("failure_ratio: three times the usual of the same hour", () => {

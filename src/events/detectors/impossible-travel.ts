@@ -1,6 +1,7 @@
 import type { Detector, Finding } from "./detector.ts";
 import { type Familiar, type Habits, Habitual, mark } from "./familiar.ts";
-import { KEPT, TRAVEL_KM_MIN, TRAVEL_KM_PER_HOUR, TRAVEL_SIGN_INS } from "./thresholds.ts";
+import { Groups, type KnownGroups } from "./known-groups.ts";
+import { KEPT, TRAVEL_KM_MIN, TRAVEL_KM_PER_HOUR, TRAVEL_SIGN_INS, TRAVEL_SIGN_INS_STRANGE } from "./thresholds.ts";
 import { inOrder, opensSession } from "./tries.ts";
 
 /** Whole degrees. */
@@ -20,6 +21,7 @@ interface Journey {
 export interface Travels {
   travellers: Familiar;
   journeys: Journey[];
+  groups: KnownGroups;
 }
 
 const HOUR = 3_600_000;
@@ -32,29 +34,36 @@ const JOURNEY_TOLD_MS = HOUR;
  */
 export const impossibleTravel: Detector<Travels> = {
   pattern: "impossible_travel",
-  empty: { travellers: [], journeys: [] },
+  empty: { travellers: [], journeys: [], groups: [] },
   step(before, events, now) {
     const signIns = inOrder(events, now).filter(opensSession);
     if (signIns.length === 0 && before.journeys.length === 0) return { state: before, findings: [] };
     const travellers = new Habitual(before.travellers);
+    const groups = new Groups(before.groups);
     const journeys = before.journeys
       .map((journey) => ({ ...journey, seen: Math.min(journey.seen, now) }))
       .filter(({ seen }) => now - seen <= JOURNEY_TOLD_MS);
-    for (const { account, place, at, agent = "" } of signIns) {
+    for (const { account, place, at, agent = "", source = "" } of signIns) {
       if (!account) continue;
+      const isStrange = !groups.has(source);
+      groups.add(source);
       const habits = travellers.of(account);
       if (!place) {
         // A program of the owner's, wherever he is.
         if (habits) travellers.add(account, habits.at, habits.places[0] ?? "", mark(agent), 0);
         continue;
       }
-      const arrival = { at, place, program: mark(agent) };
+      const arrival = { at, place, program: mark(agent), isStrange };
       if (habits && isImpossible(habits, arrival)) {
         journeys.push({ account, from: Math.min(habits.at, at), to: Math.max(habits.at, at), seen: now });
       }
       travellers.add(account, at, textOf(place), arrival.program);
     }
-    const state = { travellers: travellers.close(), journeys: journeys.slice(-KEPT.reuseAccounts / 4) };
+    const state = {
+      travellers: travellers.close(),
+      journeys: journeys.slice(-KEPT.reuseAccounts / 4),
+      groups: groups.close(),
+    };
     return { state, findings: state.journeys.map(findingOf) };
   },
 };
@@ -63,10 +72,12 @@ interface Arrival {
   at: number;
   place: Place;
   program: string;
+  /** From a group that nobody has signed in from. */
+  isStrange: boolean;
 }
 
 function isImpossible({ at, signIns, places, programs }: Habits, arrival: Arrival): boolean {
-  const { withTwoPrograms, withOne } = TRAVEL_SIGN_INS;
+  const { withTwoPrograms, withOne } = arrival.isStrange ? TRAVEL_SIGN_INS_STRANGE : TRAVEL_SIGN_INS;
   const isKnown = signIns >= (programs.length > 1 ? withTwoPrograms : withOne);
   if (!isKnown || programs.includes(arrival.program)) return false;
   const known = places.map((place) => kilometres(placeOf(place), arrival.place));

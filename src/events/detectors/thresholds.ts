@@ -21,7 +21,7 @@ export const FAILING_SHARE_OF_GROUP = 0.25;
 /** A list of stolen pairs: more of them than any classroom mistypes, a large share of them nobody's here. */
 export const STUFFED_PAIRS = 30;
 export const STUFFED_UNKNOWN_SHARE = 0.3;
-/** Below so many tries whose outcome is known the share says nothing. */
+/** Below so many tries whose outcome is known the share says nothing, and a list is taken for `password_spraying`. */
 export const STUFFED_SAMPLE = 8;
 
 /** Slow guessing is looked at over a day, since days of sign-ins resemble each other and hours do not. */
@@ -95,6 +95,8 @@ export const TRAVEL_KM_MIN = 500;
  * (a laptop and a phone), otherwise after the second.
  */
 export const TRAVEL_SIGN_INS = { withTwoPrograms: 4, withOne: 10 } as const;
+/** From a group of sources that nobody has signed in from, as a rented machine is and a tunnel is not, half as many say as much. */
+export const TRAVEL_SIGN_INS_STRANGE = { withTwoPrograms: 2, withOne: 5 } as const;
 
 /** Failed tries of the whole service against the same hour of the days before. */
 export const RATIO_WINDOW_MS = HOUR;
@@ -126,6 +128,8 @@ export const KEPT = {
   pendingChallenges: 500,
   /** Accounts whose last sign-ins are remembered, those of the latest sign-ins: some 35 bytes each. */
   familiarAccounts: 5_888,
+  /** Source groups of the last sign-ins: four bytes each. */
+  groupsOfSignIns: 3_072,
   resetItems: 1_500,
   reuseAccounts: 1_000,
 } as const;
