@@ -82,5 +82,13 @@ function copyOf<Value>(value: Value): Value {
 export function newest<Value>(record: Record<string, Value>, limit: number, atOf: (value: Value) => number) {
   const entries = Object.entries(record);
   if (entries.length <= limit) return record;
+  if (entries.length === limit + 1) {
+    // One too many, as after every addition to a full record: no need to sort for that.
+    const [oldest] = entries.reduce((a, b) =>
+      atOf(b[1]) < atOf(a[1]) || (atOf(b[1]) === atOf(a[1]) && b[0] > a[0]) ? b : a,
+    );
+    const { [oldest]: _, ...others } = record;
+    return others;
+  }
   return Object.fromEntries(entries.sort(([a, x], [b, y]) => atOf(y) - atOf(x) || (a < b ? -1 : 1)).slice(0, limit));
 }

@@ -65,13 +65,18 @@ function withoutPast(state: SlowSpraying, now: number): SlowSpraying {
 
 function withEvents(before: SlowSpraying, events: readonly StoredEvent[], now: number): SlowSpraying {
   if (events.length === 0) return { ...before };
-  const accounts = { ...before.accounts };
+  // Most minutes have nobody's failures: thousands of accounts are copied only when one of them changes.
+  let accounts = before.accounts;
+  const changed = () => {
+    accounts = accounts === before.accounts ? { ...accounts } : accounts;
+    return accounts;
+  };
   const opened = { ...before.opened };
   for (const event of inOrder(events, now)) {
     if (opensSession(event)) {
       const hour = Math.floor(event.at / HOUR);
       opened[hour] = (opened[hour] ?? 0) + 1;
-      redeem(accounts, event);
+      if (isRedeemed(accounts, event)) delete changed()[short(event.account ?? "")];
     }
     const tried = passwordTryOf(event);
     // Throttles of a person speak after more tries than a slow attack makes.
@@ -81,17 +86,16 @@ function withEvents(before: SlowSpraying, events: readonly StoredEvent[], now: n
     if (!isSampled(key, before.oneOf)) continue;
     const known = accounts[key];
     const [firstAt, , tries] = known && known[0] > now - SLOW_WINDOW_MS ? known : [tried.at, tried.at, 0];
-    accounts[key] = [firstAt, tried.at, tries + tried.tries, (tried.source ?? "").slice(0, 24)];
+    changed()[key] = [firstAt, tried.at, tries + tried.tries, (tried.source ?? "").slice(0, 24)];
   }
   return { ...before, accounts, opened };
 }
 
 /** Whoever gets in from where it failed was the owner; from elsewhere only if it is so soon that it is hardly chance. */
-function redeem(accounts: SlowSpraying["accounts"], { account, source = "", at }: SecurityEvent): void {
-  const key = short(account ?? "");
-  const [, lastAt, , from] = accounts[key] ?? [];
-  if (lastAt === undefined || at < lastAt) return;
-  if (from === source.slice(0, 24) || at - lastAt <= SLOW_REDEEMED_MS) delete accounts[key];
+function isRedeemed(accounts: SlowSpraying["accounts"], { account, source = "", at }: SecurityEvent): boolean {
+  const [, lastAt, , from] = accounts[short(account ?? "")] ?? [];
+  if (lastAt === undefined || at < lastAt) return false;
+  return from === source.slice(0, 24) || at - lastAt <= SLOW_REDEEMED_MS;
 }
 
 /** More accounts than fit are sampled: every second one, every fourth, until a quiet day makes room for all again. */

@@ -74,10 +74,13 @@ export function short(id: string): string {
  * The events of a step in the order of their times, none of them later than now: outboxes ship when they can, and clocks
  * are set back.
  */
-export function inOrder(events: readonly StoredEvent[], now: number): StoredEvent[] {
-  return events
-    .map((event) => (event.at > now ? { ...event, at: now } : event))
-    .sort((a, b) => a.at - b.at || a.seq - b.seq);
+export function inOrder(events: readonly StoredEvent[], now: number): readonly StoredEvent[] {
+  const isInOrder = events.every(({ at }, index) => at <= now && (events[index - 1]?.at ?? at) <= at);
+  return isInOrder
+    ? events
+    : events
+        .map((event) => (event.at > now ? { ...event, at: now } : event))
+        .sort((a, b) => a.at - b.at || a.seq - b.seq);
 }
 
 /**
