@@ -104,7 +104,8 @@ describe("walking a page", () => {
     expect(walk(stored, { made_at: NOW - 1 })).toMatchObject({ what: "page", page: 2 });
     expect(walk(stored, { hash: page.hash.replace(/.$/, "x") })).toMatchObject({ what: "page", page: 2 });
     expect(walk(stored, { last_seq: 9 })).toMatchObject({ what: "missing", seq: 7 });
-    expect(walk(stored, { prefixes: "" })).toMatchObject({ what: "inserted", seq: 3 });
+    expect(walk(stored, { prefixes: "" })).toMatchObject({ what: "page", page: 2 });
+    expect(walk(rows(3, 4, 5), { prefixes: "" })).toMatchObject({ what: "inserted", seq: 3 });
     expect(isBreak(walk(stored, {}, { ...head, hash: "0".repeat(64) }))).toBe(true);
   });
 });
