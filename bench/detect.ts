@@ -4,18 +4,20 @@
 //   npm run detect [-- --json FILE] [--seeds tuning|report]
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { PATTERNS, type Pattern } from "../src/events/detectors/detector.ts";
 import { STRENGTHS, type Strength } from "../test/attack/traffic/attacks.ts";
 import {
   alertsIn,
   attacksOf,
   BOUNDS,
+  type Fortnight,
   newFortnight,
   precisionOf,
   recallOf,
   type Score,
   SEEDS,
+  SEEDS_WITH_ATTACKS,
   scoreOf,
   sum,
 } from "../test/attack/traffic/evaluate.ts";
@@ -34,11 +36,14 @@ interface Result extends Run {
 /** As many at a time as the smallest machines have cores. */
 const WORKERS = 2;
 
+const fortnights = new Map<string, Fortnight>();
+
 if (isMainThread) await main();
-else parentPort?.postMessage((workerData as Run[]).map(resultOf));
+else parentPort?.on("message", (run: Run) => parentPort?.postMessage(resultOf(run)));
 
 function resultOf(run: Run): Result {
-  const fortnight = newFortnight(run.seed);
+  const fortnight = fortnights.get(run.seed) ?? newFortnight(run.seed);
+  fortnights.set(run.seed, fortnight);
   const attacks = run.strength === "none" ? [] : attacksOf(fortnight, run.strength, run.on);
   const alerts = alertsIn(fortnight, attacks);
   const scores = Object.fromEntries(PATTERNS.map((pattern) => [pattern, scoreOf(pattern, alerts, attacks)]));
@@ -75,30 +80,33 @@ async function main(): Promise<void> {
 }
 
 function runsOf(seeds: readonly string[]): Run[] {
-  return seeds.flatMap((seed): Run[] => [
+  return seeds.flatMap((seed, index): Run[] => [
     { seed, strength: "none", on: "subjects" },
-    ...STRENGTHS.flatMap((strength): Run[] => [
+    ...STRENGTHS.slice(index < SEEDS_WITH_ATTACKS ? 0 : STRENGTHS.length).flatMap((strength): Run[] => [
       { seed, strength, on: "subjects" },
       { seed, strength, on: "service" },
     ]),
   ]);
 }
 
+/** Every worker takes the next run when it is done with one, until there are none. */
 async function resultsOf(runs: Run[]): Promise<Result[]> {
   const waiting = [...runs];
   const work = async (): Promise<Result[]> => {
+    const worker = new Worker(import.meta.filename);
     const done: Result[] = [];
-    for (let run = waiting.shift(); run; run = waiting.shift()) done.push(...(await inWorker([run])));
+    for (let run = waiting.shift(); run; run = waiting.shift()) done.push(await resultIn(worker, run));
+    await worker.terminate();
     return done;
   };
   return (await Promise.all(Array.from({ length: WORKERS }, work))).flat();
 }
 
-function inWorker(runs: Run[]): Promise<Result[]> {
+function resultIn(worker: Worker, run: Run): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(import.meta.filename, { workerData: runs });
     worker.once("message", resolve);
     worker.once("error", reject);
+    worker.postMessage(run);
   });
 }
 

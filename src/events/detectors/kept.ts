@@ -18,7 +18,8 @@ export class Draft<Row extends Kept> {
   constructor(table: Table<Row>, now: number, quietMs: number) {
     this.#now = now;
     this.#rows = table;
-    for (const [key, row] of Object.entries(table)) {
+    for (const key in table) {
+      const row = table[key] as Row;
       if (row.seen > now) this.#mine()[key] = { ...row, seen: now };
       else if (now - row.seen > quietMs) this.drop(key);
     }

@@ -39,8 +39,7 @@ export const slowPasswordSpraying: Detector<SlowSpraying> = {
   step(before, events, now) {
     const hour = Math.floor(now / HOUR);
     const state = bounded(withEvents(before.hour === hour ? before : withoutPast(before, now), events, now));
-    const isRecent = ([firstAt, , tries]: Sprayed) => firstAt > now - SLOW_WINDOW_MS && tries <= SLOW_TRIES_EACH;
-    const sprayed = Object.values(state.accounts).filter(isRecent);
+    const sprayed = sprayedOf(state, now);
     const count = sprayed.length * state.oneOf;
     const usual = usualOf(state, hour);
     if (!(hour in state.days)) state.days = withDay(state.days, hour, Math.min(count, usual * USUAL_RISE_MAX + 1));
@@ -48,6 +47,15 @@ export const slowPasswordSpraying: Detector<SlowSpraying> = {
     return { state, findings: isSpraying ? [findingOf(sprayed, state.oneOf, usual)] : [] };
   },
 };
+
+function sprayedOf({ accounts }: SlowSpraying, now: number): Sprayed[] {
+  const sprayed: Sprayed[] = [];
+  for (const key in accounts) {
+    const account = accounts[key] as Sprayed;
+    if (account[0] > now - SLOW_WINDOW_MS && account[2] <= SLOW_TRIES_EACH) sprayed.push(account);
+  }
+  return sprayed;
+}
 
 /** Once an hour, and when a clock has been set. */
 function withoutPast(state: SlowSpraying, now: number): SlowSpraying {
@@ -101,12 +109,14 @@ function isRedeemed(accounts: SlowSpraying["accounts"], { account, source = "", 
 /** More accounts than fit are sampled: every second one, every fourth, until a quiet day makes room for all again. */
 function bounded(state: SlowSpraying): SlowSpraying {
   let { accounts, oneOf } = state;
-  while (Object.keys(accounts).length > KEPT.slowAccounts) {
+  let size = Object.keys(accounts).length;
+  while (size > KEPT.slowAccounts) {
     oneOf *= 2;
     const half = oneOf;
     accounts = Object.fromEntries(Object.entries(accounts).filter(([key]) => isSampled(key, half)));
+    size = Object.keys(accounts).length;
   }
-  if (Object.keys(accounts).length === 0) oneOf = 1;
+  if (size === 0) oneOf = 1;
   return { ...state, accounts, oneOf };
 }
 

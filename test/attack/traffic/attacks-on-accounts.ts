@@ -122,10 +122,9 @@ const reuse: Plan = ({ random, strength, world, at, name }) => {
  * own or, when weak, the owner's, or as far away as one can be by then.
  */
 const impossibleTravel: Plan = ({ random, strength, world, normal, at, name }) => {
-  const people = new Map(world.people.map((person) => [person.account, person]));
   const signIn = normal.find((act) => act.at > at && act.does === "factor" && act.right && act.client.place);
   if (signIn?.does !== "factor" || !signIn.client.place) throw new Error("nobody signs in after that");
-  const person = people.get(signIn.account) as Person;
+  const person = world.people.find(({ account }) => account === signIn.account) as Person;
   const home = signIn.client.place;
   let client = rented(random, name);
   for (let n = 0; distance(client.place ?? home, home) < 3_500; n += 1) client = rented(random, `${name} ${n}`);

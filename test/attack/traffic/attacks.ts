@@ -40,6 +40,7 @@ export const PLANS: Record<Pattern, Plan> = { ...ATTACKS_ON_ACCOUNTS, ...ATTACKS
 /** An attack as it is injected. */
 export function newAttack(pattern: Pattern, scene: Scene): Attack {
   const { subjects, acts } = PLANS[pattern](scene);
-  const times = acts.map(({ at }) => at);
+  // Whole milliseconds, as events have them.
+  const times = acts.map(({ at }) => Math.round(at));
   return { pattern, strength: scene.strength, subjects, from: Math.min(...times), to: Math.max(...times), acts };
 }

@@ -10,7 +10,9 @@ import { type Act, arrivals, ServiceModel } from "./service-model.ts";
 import { DAY, DAYS, HOUR, MINUTE, newWorld, START, type World } from "./world.ts";
 
 /** Seeds that thresholds were chosen with, and others that they are reported with. */
-export const SEEDS = { tuning: ["t1", "t2"], report: ["r1", "r2"] } as const;
+export const SEEDS = { tuning: ["t1", "t2", "t3"], report: ["amber", "birch", "cedar"] } as const;
+/** The last seeds are shown without attacks only: a run of each takes seconds. */
+export const SEEDS_WITH_ATTACKS = 2;
 
 /** A fortnight without attacks. */
 export interface Fortnight {
@@ -26,8 +28,9 @@ export function newFortnight(seed: string): Fortnight {
 
 /** Patterns whose subject is the whole service: they have runs of their own, one attack at a time. */
 const OF_SERVICE: readonly Pattern[] = ["slow_password_spraying", "failure_ratio"];
-/** Attacks of one pattern in one run. */
+/** Attacks of one pattern in one run. Whom a traveller's attacker picks may be new here, so that chance has more of a say. */
 const ATTACKS_EACH = 12;
+const TRAVELS_EACH = 24;
 
 /** Attacks of one strength: those on subjects side by side, or those on the service one after the other. */
 export function attacksOf(
@@ -47,7 +50,7 @@ export function attacksOf(
   }
   return PATTERNS.filter((pattern) => !OF_SERVICE.includes(pattern)).flatMap((pattern) =>
     // Not in the last day, so that they end before the fortnight does; travels once habits are known.
-    Array.from({ length: ATTACKS_EACH }, (_, n) => {
+    Array.from({ length: pattern === "impossible_travel" ? TRAVELS_EACH : ATTACKS_EACH }, (_, n) => {
       const from = pattern === "impossible_travel" ? 10 : 2;
       return newOne(pattern, START + random.between(from, DAYS - 1.5) * DAY, n);
     }),
@@ -86,7 +89,7 @@ function alertsOf(events: readonly (StoredEvent & { arrivesAt: number })[], ever
 
 /**
  * What an attack of one pattern shows of another, and rightly so:
- * - a leaked list and a list of names differ in how many of its addresses are nobody's, which takes some tries to tell;
+ * - a leaked list is spraying until it has thirty pairs, and a list of names with many strangers in it is like a leaked one;
  * - an attack from many groups begins with a few of them, and a group of it may try ten times by itself;
  * - whoever guesses at second factors has the right password and no second factor;
  * - many accounts that fail once or twice are that for the whole service too, however fast and from wherever, and a share
@@ -144,8 +147,10 @@ export function sum(scores: readonly Score[]): Score {
   }));
 }
 
+/** Of no alert at all none is wrong. A detector that says nothing fails by its recall. */
 export const precisionOf = ({ right, wrong }: Score): number => (right + wrong === 0 ? 1 : right / (right + wrong));
-export const recallOf = ({ attacks, found }: Score): number => found / attacks;
+/** Where nobody has attacked nothing has been shown: 0, so that a run that has lost its attacks passes no bound. */
+export const recallOf = ({ attacks, found }: Score): number => (attacks === 0 ? 0 : found / attacks);
 
 /** What must hold at the two higher strengths. */
 export const BOUNDS = { precision: 0.98, recall: 0.95 } as const;
