@@ -71,7 +71,8 @@ export function signIn(person: Person, at: number, client: Client, random: Rando
   const acts: Act[] = [];
   let now = at;
   const { account, address, hasManager } = person;
-  const password = (right: boolean) => acts.push({ does: "password", at: now, client, address, account, right });
+  const password = (right: boolean) =>
+    acts.push({ does: "password", at: now, client, address, account, right, readsMail: true });
   if (random.chance(0.008)) {
     const other = digits(`${address} typo ${random.whole(0, 2)}`);
     for (let tries = 1 + random.streak(0.4, 4); tries > 0; tries -= 1) {
@@ -146,14 +147,15 @@ function secondFactor(person: Person, at: number, client: Client, random: Random
     acts.push(proof(now, false));
     now += random.between(8, 30) * SECOND;
     // A challenge takes five answers; then the password is asked for again.
-    if (tried % 5 === 0) acts.push({ does: "password", at: now - SECOND, client, address, account, right: true });
+    if (tried % 5 === 0)
+      acts.push({ does: "password", at: now - SECOND, client, address, account, right: true, readsMail: true });
   }
   if (!isDrifting && !random.chance(0.001)) return [...acts, proof(now, true)];
   for (let typed = random.streak(0.4, 5); typed > 0; typed -= 1) {
     acts.push(proof(now, false, "recovery_code"));
     now += random.between(20, 60) * SECOND;
   }
-  acts.push({ does: "password", at: now - SECOND, client, address, account, right: true });
+  acts.push({ does: "password", at: now - SECOND, client, address, account, right: true, readsMail: true });
   return [...acts, proof(now, true, "recovery_code")];
 }
 
@@ -169,12 +171,13 @@ function leavesIt(person: Person, at: number, client: Client, random: Random): A
       address,
       account,
       right: true,
+      readsMail: true,
     });
   }
   if (random.chance(0.25)) return acts;
   const later = at + (random.chance(0.6) ? random.between(5, 20) * MINUTE : random.between(1, 9) * HOUR);
   const factor = person.hasTotp ? "totp" : "passkey";
-  acts.push({ does: "password", at: later, client, address, account, right: true });
+  acts.push({ does: "password", at: later, client, address, account, right: true, readsMail: true });
   return [...acts, { does: "factor", at: later + 20 * SECOND, client, address, account, factor, right: true }];
 }
 

@@ -5,7 +5,7 @@ import { type Client, DAY, HOUR, MINUTE, SECOND } from "./world.ts";
 
 /** Something that somebody does. People and attackers do the same things; nothing in them says who it is. */
 export type Act = { at: number; client: Client } & (
-  | { does: "password"; address: string; account?: string; right: boolean; status?: "closed" }
+  | { does: "password"; address: string; account?: string; right: boolean; status?: "closed"; readsMail?: true }
   | { does: "factor"; address: string; account: string; factor: "totp" | "passkey" | "recovery_code"; right: boolean }
   | { does: "ask_reset"; address: string; account: string }
   | { does: "use_reset"; address: string; account: string }
@@ -114,8 +114,12 @@ export class ServiceModel {
     const streak = this.#streak(account);
     const key = challengeKey(account, client);
     const live = (this.#challenges.get(key) ?? []).filter((challenge) => at - challenge.at < 5 * MINUTE);
-    if (!client.recognised && (streak.wrong >= 10 || streak.abandoned >= 5))
-      return this.#add(act, { kind: "authn_login_fail", reason: "mailbox_unproven", factor: "pwd", account, address });
+    if (!client.recognised && (streak.wrong >= 10 || streak.abandoned >= 5)) {
+      this.#add(act, { kind: "authn_login_fail", reason: "mailbox_unproven", factor: "pwd", account, address });
+      // Whoever can read the mail follows its link and goes on.
+      if (!act.readsMail) return;
+      this.#streaks.delete(account);
+    }
     if (!client.recognised) this.#abandon(act, account);
     this.#challenges.set(key, [...live, { at, left: 5 }]);
     this.#add(act, { kind: "authn_token_created", reason: "challenge", factor: "pwd", account, address });
