@@ -22,7 +22,7 @@ describe("a source group", () => {
 
   it("has at least as many addresses as its largest tally", () => {
     const minutes = s.times(3, (i) => s.unknownEmail(at(i * 60), 1));
-    const tally = s.unknownEmail(at(59), 1, { address: undefined, count: 60, addresses: 40 });
+    const tally = s.unknownEmail(at(59), 1, { address: "", count: 60, addresses: 40 });
     expect(finds("credential_stuffing", [...minutes, tally])).toBe(true);
   });
 

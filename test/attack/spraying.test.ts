@@ -17,7 +17,7 @@ const patterns = (events: StoredEvent[]) =>
 /** Addresses that are nobody's, as a gate tells of them: the first of a minute by itself, the others when it closes. */
 const strangers = (count: number, tries = count) => [
   s.unknownEmail(at(0), 0),
-  s.unknownEmail(at(60), 0, { address: undefined, count: tries - 1, addresses: count - 1 }),
+  s.unknownEmail(at(60), 0, { address: "", count: tries - 1, addresses: count - 1 }),
 ];
 
 describe("addresses that are nobody's", () => {
@@ -49,7 +49,7 @@ describe("addresses that are nobody's", () => {
     const gone = 5;
     const minutes = s.times(10, (i) => s.unknownEmail(at(i * 54), i % gone));
     const tallies = s.times(10, (i) =>
-      s.unknownEmail(at(i * 54 + 53), 0, { address: undefined, count: gone - 1, addresses: gone - 1 }),
+      s.unknownEmail(at(i * 54 + 53), 0, { address: "", count: gone - 1, addresses: gone - 1 }),
     );
     expect(patterns([...minutes, ...tallies])).toEqual([]);
     const different = s.times(10, (i) => s.unknownEmail(at(i * 54), i));
