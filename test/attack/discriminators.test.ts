@@ -139,4 +139,23 @@ describe("the service", () => {
     const crowd = s.times(1_200, (i) => s.signedIn(NOON - 20 * HOUR + i * SECOND, 5_000 + i));
     expect(finds("slow_password_spraying", [...slow(1), ...crowd])).toBe(false);
   });
+
+  it("does not take yesterday's attack for usual", () => {
+    const day = (before: number, failed: number) => [
+      ...s.times(failed, (i) =>
+        s.wrongPassword(NOON - before * s.DAY - 30 * MINUTE + i * 500, i, { source: group(i) }),
+      ),
+      ...s.times(300, (i) => s.signedIn(NOON - before * s.DAY - 30 * MINUTE + i * SECOND, i)),
+    ];
+    const failures = [
+      [4, 30],
+      [3, 30],
+      [2, 30],
+      [1, 2_000],
+      [0, 300],
+    ] as const;
+    const events = failures.flatMap(([before, failed]) => day(before, failed)).sort((a, b) => a.at - b.at);
+    const { findings } = s.walk(detectorOf("failure_ratio"), events, NOON);
+    expect(findings.some(({ lastAt }) => lastAt > NOON - HOUR)).toBe(true);
+  });
 });
