@@ -6,6 +6,7 @@ import {
   TRAVEL_KM_PER_HOUR,
   TRAVEL_SIGN_INS,
   TRAVEL_SIGN_INS_STRANGE,
+  TRAVEL_SIGN_INS_STRANGE_NETWORK,
 } from "../../src/events/detectors/thresholds.ts";
 import type { StoredEvent } from "../../src/events/event-store.ts";
 import * as s from "./support.ts";
@@ -17,6 +18,7 @@ const AWAY = { lat: 63, lon: 10 };
 const KM = 12 * 111.19;
 const LAST = NOON - 6 * HOUR;
 const TUNNEL = "198.51.100.0/24";
+const GROUP_OF_SAME_NETWORK = "192.0.2.0/24";
 
 const finds = (events: StoredEvent[]) => s.seen(impossibleTravel, events, NOON).length > 0;
 /** So many sign-ins at home, with as many programs in turn. */
@@ -53,6 +55,14 @@ describe("impossible travel", () => {
     expect(finds([others, ...habits(enough - 1, programs), away(0.1)])).toBe(false);
     expect(finds([...habits(strange, programs), away(0.1)])).toBe(true);
     expect(finds([...habits(strange - 1, programs), away(0.1)])).toBe(false);
+  });
+
+  it("needs fewer sign-ins still from a network that nobody has signed in from, where its number is known", () => {
+    const { withOne } = TRAVEL_SIGN_INS_STRANGE_NETWORK;
+    const elsewhere = { ...others, source: GROUP_OF_SAME_NETWORK, asn: 64_500 };
+    expect(finds([...habits(withOne, 1), away(0.1, { asn: 64_500 })])).toBe(true);
+    expect(finds([...habits(withOne - 1, 1), away(0.1, { asn: 64_500 })])).toBe(false);
+    expect(finds([elsewhere, ...habits(withOne, 1), away(0.1, { asn: 64_500 })])).toBe(false);
   });
 
   it("remembers the groups that were used last, and no more than fit", () => {

@@ -1,7 +1,14 @@
 import type { Detector, Finding } from "./detector.ts";
 import { type Familiar, type Habits, Habitual, mark } from "./familiar.ts";
 import { Groups, type KnownGroups } from "./known-groups.ts";
-import { KEPT, TRAVEL_KM_MIN, TRAVEL_KM_PER_HOUR, TRAVEL_SIGN_INS, TRAVEL_SIGN_INS_STRANGE } from "./thresholds.ts";
+import {
+  KEPT,
+  TRAVEL_KM_MIN,
+  TRAVEL_KM_PER_HOUR,
+  TRAVEL_SIGN_INS,
+  TRAVEL_SIGN_INS_STRANGE,
+  TRAVEL_SIGN_INS_STRANGE_NETWORK,
+} from "./thresholds.ts";
 import { inOrder, opensSession } from "./tries.ts";
 
 /** Whole degrees. */
@@ -43,17 +50,16 @@ export const impossibleTravel: Detector<Travels> = {
     const journeys = before.journeys
       .map((journey) => ({ ...journey, seen: Math.min(journey.seen, now) }))
       .filter(({ seen }) => now - seen <= JOURNEY_TOLD_MS);
-    for (const { account, place, at, agent = "", source = "" } of signIns) {
+    for (const { account, place, at, agent = "", source = "", asn } of signIns) {
       if (!account) continue;
-      const isStrange = !groups.has(source);
-      groups.add(source);
+      const enough = signInsFor(groups, source, asn);
       const habits = travellers.of(account);
       if (!place) {
         // A program of the owner's, wherever he is.
         if (habits) travellers.add(account, habits.at, habits.places[0] ?? "", mark(agent), 0);
         continue;
       }
-      const arrival = { at, place, program: mark(agent), isStrange };
+      const arrival = { at, place, program: mark(agent), enough };
       if (habits && isImpossible(habits, arrival)) {
         journeys.push({ account, from: Math.min(habits.at, at), to: Math.max(habits.at, at), seen: now });
       }
@@ -72,12 +78,21 @@ interface Arrival {
   at: number;
   place: Place;
   program: string;
-  /** From a group that nobody has signed in from. */
-  isStrange: boolean;
+  /** How many sign-ins an account must have for it. */
+  enough: { withTwoPrograms: number; withOne: number };
+}
+
+/** How many sign-ins an account must have, by whether anybody has signed in from a group or a network. Then somebody has. */
+function signInsFor(groups: Groups, source: string, asn: number | undefined): Arrival["enough"] {
+  const network = asn === undefined ? source : `AS${asn}`;
+  const [isGroupKnown, isNetworkKnown] = [groups.has(source), asn === undefined || groups.has(network)];
+  for (const each of new Set([source, network])) groups.add(each);
+  if (!isNetworkKnown) return TRAVEL_SIGN_INS_STRANGE_NETWORK;
+  return isGroupKnown ? TRAVEL_SIGN_INS : TRAVEL_SIGN_INS_STRANGE;
 }
 
 function isImpossible({ at, signIns, places, programs }: Habits, arrival: Arrival): boolean {
-  const { withTwoPrograms, withOne } = arrival.isStrange ? TRAVEL_SIGN_INS_STRANGE : TRAVEL_SIGN_INS;
+  const { withTwoPrograms, withOne } = arrival.enough;
   const isKnown = signIns >= (programs.length > 1 ? withTwoPrograms : withOne);
   if (!isKnown || programs.includes(arrival.program)) return false;
   const known = places.map((place) => kilometres(placeOf(place), arrival.place));

@@ -97,6 +97,8 @@ export const TRAVEL_KM_MIN = 500;
 export const TRAVEL_SIGN_INS = { withTwoPrograms: 4, withOne: 10 } as const;
 /** From a group of sources that nobody has signed in from, as a rented machine is and a tunnel is not, half as many say as much. */
 export const TRAVEL_SIGN_INS_STRANGE = { withTwoPrograms: 2, withOne: 5 } as const;
+/** From a network (by its number) that nobody has signed in from: tunnels have many groups and few networks. */
+export const TRAVEL_SIGN_INS_STRANGE_NETWORK = { withTwoPrograms: 2, withOne: 3 } as const;
 
 /** Failed tries of the whole service against the same hour of the days before. */
 export const RATIO_WINDOW_MS = HOUR;
