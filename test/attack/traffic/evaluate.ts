@@ -91,6 +91,7 @@ function alertsOf(events: readonly (StoredEvent & { arrivesAt: number })[], ever
  * What an attack of one pattern shows of another, and rightly so:
  * - a leaked list is spraying until it has thirty pairs, and a list of names with many strangers in it is like a leaked one;
  * - an attack from many groups begins with a few of them, and a group of it may try ten times by itself;
+ * - an attack from three or four groups closes the address to its owner too, whose tries on two networks make it five groups;
  * - whoever guesses at second factors has the right password and no second factor;
  * - many accounts that fail once or twice are that for the whole service too, however fast and from wherever, and a share
  *   of all tries.
@@ -100,6 +101,7 @@ const SHOWS_TOO: Partial<Record<Pattern, Pattern[]>> = {
   credential_stuffing: ["password_spraying", "slow_password_spraying", "failure_ratio"],
   password_spraying: ["credential_stuffing", "slow_password_spraying", "failure_ratio"],
   distributed_brute_force: ["brute_force"],
+  brute_force: ["distributed_brute_force"],
   second_factor_guessing: ["second_factor_unproven"],
   recovery_code_guessing: ["second_factor_unproven"],
   failure_ratio: ["slow_password_spraying"],
