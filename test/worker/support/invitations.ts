@@ -22,7 +22,11 @@ export async function inviteAsOperator(email: string, settings: object = {}) {
   if ("problems" in service) throw new Error(service.problems.join());
   const network = { source: newSource(), network: "none" };
   const browser = { isBrowser: false, recognised: undefined, trusted: undefined };
-  const outcome = await invite(service, { now: Date.now(), network, from: { source: "unknown" }, userAgent: "", browser }, email);
+  const outcome = await invite(
+    service,
+    { now: Date.now(), network, from: { source: "unknown" }, userAgent: "", browser },
+    email,
+  );
   await Promise.all(tail);
   return { outcome, mails };
 }
