@@ -33,12 +33,12 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the bundle that is deployed", () => {
-  it("evaluates less than 290 KiB of minified JavaScript at its start: some 100 KiB compressed", () => {
+  it("evaluates less than 360 KiB of minified JavaScript at its start: some 120 KiB compressed", () => {
     const { atStart } = evaluationOf("deployed");
     const size = [...atStart.values()].reduce((sum, bytes) => sum + bytes, 0);
     // Something has to be there to be small.
     expect(size).toBeGreaterThan(60 * 1024);
-    expect(size).toBeLessThan(290 * 1024);
+    expect(size).toBeLessThan(360 * 1024);
   });
 
   it.each(LAZY)("evaluates %s when it is first needed, and not before", (name) => {
@@ -48,9 +48,9 @@ describe("the bundle that is deployed", () => {
     expect([...atStart.keys()].filter(isOf)).toEqual([]);
   });
 
-  it("is a script of less than 230 KiB, compressed", () => {
+  it("is a script of less than 265 KiB, compressed", () => {
     const scripts = [...deployed].filter(([name]) => name.endsWith(".js")).map(([, bytes]) => gzipSync(bytes).length);
-    expect(scripts.reduce((sum, length) => sum + length, 0)).toBeLessThan(230 * 1024);
+    expect(scripts.reduce((sum, length) => sum + length, 0)).toBeLessThan(265 * 1024);
   });
 
   it("carries the list of common passwords and Argon2 as data beside it", () => {
