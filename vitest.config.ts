@@ -75,7 +75,6 @@ export default defineConfig(async () => {
             environment: "node",
             isolate: false,
             globalSetup: ["./test/support/start-instance.ts"],
-            setupFiles: ["./test/support/talk-to-shared.ts"],
             testTimeout: 60_000,
             hookTimeout: 60_000,
           },
