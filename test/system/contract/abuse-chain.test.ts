@@ -9,6 +9,9 @@ import { logIn, newPerson, signedIn, talkTo, verifiedPerson } from "../../suppor
 import { minuteCron, npmRun, type Ran } from "../../support/operator-client.ts";
 import { sharedInstance } from "../../support/shared-instance.ts";
 
+/** Of what is done below: an account, a failure of nobody, four of its own, a sign-in. Nothing arrives after them. */
+const EVENTS = 7;
+
 let instance: Instance;
 let database: DatabaseSync;
 const verify = (...args: string[]): Promise<Ran> => npmRun(instance, "events", "verify", ...args);
@@ -49,13 +52,12 @@ beforeAll(async () => {
   instance = await startInstance({ args: ["--config", cheapConfig()] });
   talkTo(instance.url);
   const person = await verifiedPerson();
-  for (let i = 0; i < 4; i++) {
-    await logIn({ ...person, password: "not the password" });
-    await logIn(newPerson());
-  }
+  // One unknown address alone: more are counted, and told when their minute is over, amid the tests.
+  await logIn(newPerson());
+  for (let i = 0; i < 4; i++) await logIn({ ...person, password: "not the password" });
   await signedIn(person);
   database = openEvents(instance.state);
-  for (let tries = 0; rows().length < 9 && tries < 100; tries++) await sleep(400);
+  for (let tries = 0; rows().length < EVENTS && tries < 100; tries++) await sleep(400);
   await minuteCron();
 }, 120_000);
 afterAll(async () => {
@@ -66,7 +68,7 @@ afterAll(async () => {
 
 describe("the chain of events", { timeout: 120_000 }, () => {
   it("is whole, and the command says so", async () => {
-    expect(rows().length).toBeGreaterThanOrEqual(9);
+    expect(rows()).toHaveLength(EVENTS);
     const { code, output } = await verify();
     expect(code, output).toBe(0);
     expect(output).toMatch(/\d/);

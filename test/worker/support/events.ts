@@ -10,9 +10,11 @@ import {
   type Person,
 } from "../../support/in-worker.ts";
 
-/** Has every account of this file ship what it has recorded, and waits for it. */
+/** Has every account and every gate of this file ship what it has recorded, and waits for it. */
 export async function shipAll(): Promise<void> {
   for (const id of await listDurableObjectIds(env.ACCOUNTS)) await runDurableObjectAlarm(env.ACCOUNTS.get(id));
+  // Not left to the clock: where it is moved, an alarm is set to a time that the real one may not reach.
+  for (const id of await listDurableObjectIds(env.GATES)) await runDurableObjectAlarm(env.GATES.get(id));
 }
 
 /** The events of an account, the oldest first, those of a moment ago among them. */
