@@ -88,6 +88,7 @@ export interface Origin {
 interface Foundation {
   config: Config;
   keyRings: KeyRingStore;
+  databases: ReturnType<typeof databasesOf>;
   hashPlaces: HashPlaces;
   heldReports: HeldReports;
 }
@@ -105,7 +106,7 @@ export function openService(
 ): Service | { problems: string[] } {
   const foundation = foundationOf(env);
   if ("problems" in foundation) return foundation;
-  const { config, keyRings, hashPlaces, heldReports } = foundation;
+  const { config, keyRings, databases, hashPlaces, heldReports } = foundation;
   const waitUntil = (work: Promise<unknown>) => hold(work.catch((error) => logFault("later_work_failed", error)));
   const account = stubsOf(env.ACCOUNTS, config, locationHint(origin));
   const gate = stubsOf(env.GATES, config, undefined);
@@ -113,7 +114,7 @@ export function openService(
     config,
     keyRing: (now) => keyRings.current(env, now),
     keyCommands: keyCommandsOf(keyRings, env, config.keyRotationMs),
-    ...databasesOf(env),
+    ...databases,
     account,
     gate,
     heldReports,
@@ -179,6 +180,7 @@ function layFoundation(env: Env): Foundation | { problems: string[] } {
   return {
     config,
     keyRings: keyRingOfIsolate(env.ROOT_SECRET, roots),
+    databases: databasesOf(env),
     hashPlaces: new HashPlaces(),
     heldReports: new HeldReports(),
   };

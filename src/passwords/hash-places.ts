@@ -1,4 +1,11 @@
-import { HASH_PAUSE_MS, HASH_PLACE_LAPSE_MS, HASH_PLACES, HASH_PLACES_PER_SOURCE } from "../policy.ts";
+import {
+  HASH_PAUSE_LATE_MS,
+  HASH_PAUSE_MS,
+  HASH_PAUSES_MAX,
+  HASH_PLACE_LAPSE_MS,
+  HASH_PLACES,
+  HASH_PLACES_PER_SOURCE,
+} from "../policy.ts";
 
 /** A place in the queue for a password hash. */
 export interface HashPlace {
@@ -17,8 +24,8 @@ interface Ticket {
 
 /**
  * The queue for password hashes of one isolate. Each blocks everything else for about fifty milliseconds, so only so
- * many may wait, they run one at a time, and between two of them the event loop gets a turn: any other request waits
- * for two or three, never for all.
+ * many may wait, they run one at a time, and between two of them everybody who has come meanwhile is taken in: any other
+ * request waits for one or two, never for all.
  *
  * A request can be cut off at any moment, and then it neither gives its place back nor passes the turn on. Its place
  * lapses, and the turn with it.
@@ -46,10 +53,10 @@ export class HashPlaces {
     // Only one at a time: with a timer for each that waits, one is always due, and nothing else is ever taken in.
     if (this.#running) {
       await this.#turnOf(ticket);
-      await letOthersIn(HASH_PAUSE_MS);
+      await othersAreIn(HASH_PAUSE_MS);
     } else {
       this.#running = ticket;
-      await letOthersIn();
+      await othersAreIn(0);
     }
     return work();
   }
@@ -76,7 +83,20 @@ export class HashPlaces {
   }
 }
 
-/** Before each hash: a timer, not a microtask, since only a timer lets the runtime take in other requests. */
+/** Lets the runtime take in other requests: by a timer and not a microtask, since it does so for nothing less. */
 export async function letOthersIn(ms = 0): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/**
+ * Before each hash: a pause, and another for as long as many others are coming in, which a timer that rings late tells. A
+ * hash amid them would be one more that all of them wait for. After some pauses it runs even so: a flood that does not end
+ * must not keep everybody from signing in.
+ */
+async function othersAreIn(pause: number): Promise<void> {
+  for (let pauses = 1, wait = pause; pauses <= HASH_PAUSES_MAX; pauses += 1, wait = HASH_PAUSE_MS) {
+    const due = Date.now() + wait;
+    await letOthersIn(wait);
+    if (Date.now() < due + HASH_PAUSE_LATE_MS) return;
+  }
 }

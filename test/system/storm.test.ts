@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { get, logIn, newPerson, refreshed, signedIn, text, verifiedPerson } from "../support/client.ts";
 import { DirectInstance } from "../support/direct-instance.ts";
-import { median } from "../support/medians.ts";
+import { median, quantile } from "../support/medians.ts";
 import { inStorm } from "../support/storm.ts";
 
 const PARALLEL = 200;
 const IDLE_SAMPLES = 40;
+/** Enough for the 99th hundredth to be another one than the worst. */
 const STORM_SAMPLES = 120;
+const P99_MS = 250;
 /** A machine that does something else meanwhile may spoil a round. The bounds are those of every round. */
 const ROUNDS = 4;
 
@@ -53,12 +55,15 @@ async function round() {
     Promise.all([sample(STORM_SAMPLES, refresh), sample(STORM_SAMPLES, readKeys)]),
   );
   const [refreshes, keys] = result;
-  const inHashes = (times: number[], before: number) => (median(times) - before) / hash;
-  return { hash, storm, refresh: inHashes(refreshes, idle.refresh), keys: inHashes(keys, idle.keys) };
+  const of = (times: number[], before: number) => ({
+    overIdleInHashes: (median(times) - before) / hash,
+    p99: quantile(times, 0.99),
+  });
+  return { idle, hash, storm, refresh: of(refreshes, idle.refresh), keys: of(keys, idle.keys) };
 }
 
-/** Over their idle median by one hash at most. */
-const holds = ({ refresh, keys }: Awaited<ReturnType<typeof round>>) => Math.max(refresh, keys) <= 1;
+const holds = ({ refresh, keys }: Awaited<ReturnType<typeof round>>) =>
+  [refresh, keys].every(({ overIdleInHashes, p99 }) => overIdleInHashes <= 1 && p99 < P99_MS);
 
 it("under 200 parallel sign-ins refresh and JWKS wait for one hash at most, and the rest hear when to come back", async () => {
   const rounds: Awaited<ReturnType<typeof round>>[] = [];
@@ -73,5 +78,6 @@ it("under 200 parallel sign-ins refresh and JWKS wait for one hash at most, and 
   }
   const { refresh, keys, hash } = rounds.find(holds) ?? rounds.at(-1) ?? (await round());
   expect(hash).toBeGreaterThan(10);
-  expect(Math.max(refresh, keys)).toBeLessThanOrEqual(1);
+  expect(Math.max(refresh.overIdleInHashes, keys.overIdleInHashes)).toBeLessThanOrEqual(1);
+  expect(Math.max(refresh.p99, keys.p99)).toBeLessThan(P99_MS);
 }, 600_000);

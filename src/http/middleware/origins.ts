@@ -33,8 +33,8 @@ export const listedOrigins = createMiddleware<Api>(async (c, next) => {
 });
 
 /** Public documents: for every page, without credentials. */
-export const anyOrigin = createMiddleware<Api>(async (c, next) => {
-  await next();
+export const anyOrigin = createMiddleware<Api>((c, next) => {
   c.header("Access-Control-Allow-Origin", "*");
   c.header("Cross-Origin-Resource-Policy", "cross-origin");
+  return next();
 });

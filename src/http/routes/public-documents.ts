@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { etag } from "hono/etag";
 import {
   checkReadiness,
   readJwks,
@@ -11,6 +10,7 @@ import { isRefusal } from "../../refusal.ts";
 import { JWKS_MAX_AGE_SECONDS, REVOKED_SESSIONS_MAX_AGE_SECONDS } from "../../token-policy.ts";
 import type { Api } from "../context.ts";
 import { anyOrigin } from "../middleware/origins.ts";
+import { revalidated } from "../middleware/security-headers.ts";
 import { refuse } from "../problem.ts";
 
 const CACHEABLE = `public, max-age=${JWKS_MAX_AGE_SECONDS}, stale-while-revalidate=60`;
@@ -21,11 +21,11 @@ const REVOKED_SESSIONS_HEADERS = {
 
 /** What anybody may read: the signing keys, and whether the service is up. */
 export const publicDocuments = new Hono<Api>()
-  .get("/.well-known/jwks.json", anyOrigin, etag(), async (c) => {
+  .get("/.well-known/jwks.json", anyOrigin, revalidated, async (c) => {
     const jwks = await readJwks(c.get("service"), c.get("visit"));
     return c.json(jwks, 200, { "Cache-Control": CACHEABLE });
   })
-  .get("/.well-known/oauth-authorization-server", anyOrigin, etag(), (c) =>
+  .get("/.well-known/oauth-authorization-server", anyOrigin, revalidated, (c) =>
     c.json(readMetadata(c.get("service")), 200, { "Cache-Control": CACHEABLE }),
   )
   .get("/.well-known/revoked-sessions", anyOrigin, async (c) =>

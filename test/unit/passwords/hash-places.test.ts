@@ -1,6 +1,13 @@
 import { describe, expect, it, vi } from "vitest";
 import { type HashPlace, HashPlaces } from "../../../src/passwords/hash-places.ts";
-import { HASH_PLACE_LAPSE_MS, HASH_PLACES, HASH_PLACES_PER_SOURCE } from "../../../src/policy.ts";
+import {
+  HASH_PAUSE_LATE_MS,
+  HASH_PAUSE_MS,
+  HASH_PAUSES_MAX,
+  HASH_PLACE_LAPSE_MS,
+  HASH_PLACES,
+  HASH_PLACES_PER_SOURCE,
+} from "../../../src/policy.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 let sources = 0;
@@ -139,6 +146,25 @@ describe("places for password hashes", () => {
     expect(seen.filter((it) => it === "hash")).toHaveLength(8);
   });
 
+  it.each([0, 3])("let a burst of others in before a hash, whether %i wait", async (waiting) => {
+    const places = new HashPlaces();
+    const seen: string[] = [];
+    const hashes = Array.from({ length: 1 + waiting }, () => take(places)?.use(async () => seen.push("hash")));
+    await burst(8, () => seen.push("other"));
+    await Promise.all(hashes);
+    expect(seen.lastIndexOf("other"), seen.join(" ")).toBeLessThan(seen.indexOf("hash"));
+  });
+
+  it("hash at last amid a flood that does not end", async () => {
+    const seen: string[] = [];
+    const hash = take(new HashPlaces())?.use(async () => seen.push("hash"));
+    await burst(4 * HASH_PAUSES_MAX, () => seen.push("other"));
+    await hash;
+    const before = seen.indexOf("hash");
+    expect(before).toBeGreaterThanOrEqual(HASH_PAUSES_MAX);
+    expect(before).toBeLessThan(2 * HASH_PAUSES_MAX);
+  });
+
   it("do not start work in the turn that asks for it", async () => {
     const [place] = takeAll(new HashPlaces());
     let started = false;
@@ -197,6 +223,15 @@ function takeAll(places: HashPlaces): HashPlace[] {
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** So many others, one after another as fast as the event loop takes them, each longer at work than a pause may be late. */
+async function burst(count: number, come: () => void): Promise<void> {
+  for (let others = 0; others < count; others += 1) {
+    come();
+    block(HASH_PAUSE_MS + 2 * HASH_PAUSE_LATE_MS);
+    await turn();
+  }
 }
 
 function block(ms: number): void {
