@@ -82,6 +82,11 @@ export const EVENT_SCAN = { rows: 500, turns: 4 } as const;
  * their number. Shorter than an idle object keeps its memory, which is where they are counted.
  */
 export const TALLY_WINDOW_MS = MINUTE;
+/**
+ * Different addresses of such a minute at which what is counted is told before it is over: with the first they are the 15
+ * that are spraying and the 30 that are a list, so that an operator hears of either within a minute.
+ */
+export const TALLY_TOLD_AT: readonly number[] = [14, 29];
 /** Sources and reasons that a gate counts apart at a time; a flood from more of them is counted as one. */
 export const TALLIES_AT_ONCE = 1_000;
 /** Different addresses that one count tells apart; more are said to be so many. */

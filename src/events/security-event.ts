@@ -69,7 +69,10 @@ export interface Occurrence {
   factor?: "pwd" | "totp" | "passkey" | "recovery_code" | "mail_link" | "turnstile" | "refresh_token";
   reason?: string;
   session?: string;
-  /** How many tries this one event stands for, if more than one, and how many different addresses they have named. */
+  /**
+   * How many tries this one event stands for, if more than one, and how many different addresses they have named that
+   * their minute had not.
+   */
   count?: number;
   addresses?: number;
   /** Who has done it, where that is an operator: an account id, or the name given to a command. */

@@ -1,4 +1,4 @@
-import { TALLIES_AT_ONCE, TALLY_ADDRESSES, TALLY_WINDOW_MS } from "../event-policy.ts";
+import { TALLIES_AT_ONCE, TALLY_ADDRESSES, TALLY_TOLD_AT, TALLY_WINDOW_MS } from "../event-policy.ts";
 import type { Circumstances, Occurrence } from "../events/security-event.ts";
 
 /** Something to be recorded now, and where it came from, if it came from one place. */
@@ -9,15 +9,18 @@ export interface Tallied {
 
 interface Tally extends Tallied {
   closesAt: number;
-  /** How many there were after the first, and which addresses they have named. */
+  /** How many there were since something was told last. */
   count: number;
+  /** Which addresses they have named after the first, and how many of them have been told. */
   addresses: Set<string>;
+  told: number;
 }
 
 /**
  * What happens again and again: the first of a kind, a reason, a factor and a source is told at once, and what follows within a
- * minute when that is over, as one with a number. So a flood of refusals is a trickle of events. The numbers live in
- * memory: with the object's memory they are lost, but for the first.
+ * minute when that is over, as one with a number; before that, when it has named as many addresses as somebody waits for. So
+ * a flood of refusals is a trickle of events. The numbers live in memory: with the object's memory they are lost, but for
+ * the first.
  */
 export class Tallies {
   #tallies = new Map<string, Tally>();
@@ -26,13 +29,7 @@ export class Tallies {
   note(occurrence: Occurrence, from: Circumstances, now: number): Tallied[] {
     const { key, from: place } = this.#placeOf(occurrence, from, now);
     const running = this.#tallies.get(key);
-    if (running && now < running.closesAt) {
-      running.count += occurrence.count ?? 1;
-      const { address, about } = occurrence;
-      if (address !== undefined && running.addresses.size < TALLY_ADDRESSES) running.addresses.add(address);
-      if (about) running.occurrence.about = about;
-      return [];
-    }
+    if (running && now < running.closesAt) return counting(running, occurrence);
     const { kind, reason, factor } = occurrence;
     const kept = { kind, ...(reason === undefined ? {} : { reason }), ...(factor === undefined ? {} : { factor }) };
     this.#tallies.set(key, {
@@ -41,15 +38,16 @@ export class Tallies {
       closesAt: now + TALLY_WINDOW_MS,
       count: 0,
       addresses: new Set(),
+      told: 0,
     });
-    return [...(running ? closing(running) : []), { occurrence, from }];
+    return [...(running ? counted(running) : []), { occurrence, from }];
   }
 
   /** Ends the windows that are over, and answers what they have counted. */
   close(now: number): Tallied[] {
     const over = [...this.#tallies].filter(([, { closesAt }]) => closesAt <= now);
     for (const [key] of over) this.#tallies.delete(key);
-    return over.flatMap(([, tally]) => closing(tally));
+    return over.flatMap(([, tally]) => counted(tally));
   }
 
   /** When the next window ends that has counted something, epoch milliseconds. */
@@ -81,12 +79,26 @@ export class Tallies {
   }
 }
 
-function closing({ occurrence, from, count, addresses }: Tally): Tallied[] {
+/** Counts one more, and answers what is to be told before the minute is over. */
+function counting(tally: Tally, { address, about, count = 1 }: Occurrence): Tallied[] {
+  const { addresses } = tally;
+  const before = addresses.size;
+  tally.count += count;
+  if (address !== undefined && before < TALLY_ADDRESSES) addresses.add(address);
+  if (about) tally.occurrence.about = about;
+  return addresses.size > before && TALLY_TOLD_AT.includes(addresses.size) ? counted(tally) : [];
+}
+
+/** What has been counted and not been told, as one; from then on it has been. */
+function counted(tally: Tally): Tallied[] {
+  const { occurrence, from, count, addresses, told } = tally;
   if (count === 0) return [];
-  const [address] = addresses;
-  const counted: Occurrence = { ...occurrence };
-  if (count > 1) counted.count = count;
-  if (count > 1 && addresses.size > 0) counted.addresses = addresses.size;
-  if (address !== undefined && addresses.size === 1) counted.address = address;
-  return [{ occurrence: counted, from }];
+  const fresh = [...addresses].slice(told);
+  const event: Occurrence = { ...occurrence };
+  if (count > 1) event.count = count;
+  if (addresses.size > 0 && (count > 1 || fresh.length === 0)) event.addresses = fresh.length;
+  if (fresh.length === 1 && (count === 1 || told === 0)) [event.address] = fresh as [string];
+  tally.count = 0;
+  tally.told = addresses.size;
+  return [{ occurrence: event, from }];
 }

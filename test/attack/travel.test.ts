@@ -77,6 +77,18 @@ describe("impossible travel", () => {
     expect(finds([others, ...crowd, again, ...habits(few, 2), away(0.1)])).toBe(false);
   });
 
+  it("remembers as many accounts as it says, and then those that have signed in last", () => {
+    const crowd = s.times(2 * KEPT.familiarAccounts, (i) => s.signedIn(LAST - 39 * HOUR + i, 100 + i, { place: HOME }));
+    const known = (events: StoredEvent[]) =>
+      impossibleTravel.step(impossibleTravel.empty, events, NOON).state.travellers.flat();
+    const all = known(crowd.slice(0, KEPT.familiarAccounts));
+    expect(all).toHaveLength(KEPT.familiarAccounts);
+    const late = known(crowd);
+    expect(late).toHaveLength(KEPT.familiarAccounts);
+    // Parts are never equally full, so a few that have signed in earlier stay for as many that have later.
+    expect(late.filter((account) => all.includes(account)).length).toBeLessThan(KEPT.familiarAccounts / 10);
+  });
+
   it("is told of for an hour", () => {
     const { state } = impossibleTravel.step(impossibleTravel.empty, [...habits(10, 1), away(0.1)], NOON);
     expect(impossibleTravel.step(state, [], NOON + 59 * MINUTE).findings).toHaveLength(1);

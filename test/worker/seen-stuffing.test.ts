@@ -9,7 +9,7 @@ import { runMinute } from "./support/operations.ts";
 
 useMovedClock();
 
-it("a list of forty addresses that nobody has, tried from two hosts of a network, is an alert once its minute is counted", async () => {
+it("a list of forty addresses that nobody has, tried from two hosts of a network, is an alert at the next minute", async () => {
   const source = newSource();
   const other = source.replace(/\d+$/, "2");
   const network = source.replace(/\.\d+$/, ".0/24");
@@ -19,15 +19,15 @@ it("a list of forty addresses that nobody has, tried from two hosts of a network
     const nobody = { id: "", email: `nobody${index}@example.com`, password: "Summer of twenty twenty-six" };
     expect((await logIn(nobody, { source: index % 2 === 0 ? source : other })).status).toBe(401);
   }
+  // Nobody waits until what the gate counts is a minute old.
   await runDurableObjectAlarm(gate);
   await runMinute();
-  expect(await alerts()).toEqual([]);
+  const found = { pattern: "credential_stuffing", subject: `source:${network}` };
+  expect(await alerts()).toMatchObject([{ ...found, tries: 30, addresses: 30 }]);
   pass(MINUTE + 1_000);
   await runDurableObjectAlarm(gate);
   await runMinute(Date.now());
-  expect(await alerts()).toMatchObject([
-    { pattern: "credential_stuffing", subject: `source:${network}`, tries: 40, addresses: 40 },
-  ]);
+  expect(await alerts()).toMatchObject([{ ...found, tries: 40, addresses: 40 }]);
 });
 
 it.each([20, 26])(
@@ -41,10 +41,13 @@ it.each([20, 26])(
       const nobody = { id: "", email: `no${count}body${index}@example.com`, password: "Summer of twenty twenty-six" };
       expect((await logIn(nobody, { source })).status).toBe(index < 20 ? 401 : 429);
     }
+    const found = async () => (await alerts()).filter(({ subject }) => subject === `source:${network}`);
+    await runDurableObjectAlarm(gate);
+    await runMinute();
+    expect(await found()).toMatchObject([{ pattern: "password_spraying", addresses: 15 + Math.min(count - 20, 1) }]);
     pass(MINUTE + 1_000);
     await runDurableObjectAlarm(gate);
     await runMinute(Date.now());
-    const found = (await alerts()).filter(({ subject }) => subject === `source:${network}`);
-    expect(found).toMatchObject([{ pattern: "password_spraying", tries: count, addresses: count }]);
+    expect(await found()).toMatchObject([{ pattern: "password_spraying", tries: count, addresses: count }]);
   },
 );

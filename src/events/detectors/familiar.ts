@@ -26,9 +26,11 @@ const COUNTED = 16;
 /** The habits of accounts while a step changes them; what it was made of stays as it was. */
 export class Habitual {
   #parts: Familiar;
+  #accounts: number;
 
   constructor(parts: Familiar) {
     this.#parts = parts.length === PARTS ? [...parts] : Array.from({ length: PARTS }, (_, part) => parts[part] ?? []);
+    this.#accounts = this.#parts.reduce((sum, part) => sum + part.length, 0);
   }
 
   of(account: string): Habits | undefined {
@@ -51,7 +53,21 @@ export class Habitual {
       places: (isLate ? [...places.slice(0, 1), place, ...places.slice(1)] : [place, ...places]).slice(0, REMEMBERED),
       programs: [program, ...before.programs.filter((other) => other !== program)].slice(0, REMEMBERED),
     });
-    this.#parts[number] = [...part.filter((each) => each !== known), after].slice(-KEPT.familiarAccounts / PARTS);
+    this.#parts[number] = [...part.filter((each) => each !== known), after];
+    if (known === undefined) this.#accounts += 1;
+    if (this.#accounts > KEPT.familiarAccounts) this.#forgetOne();
+  }
+
+  /** Of the fullest part the account that has not signed in for the longest time: parts are never equally full. */
+  #forgetOne(): void {
+    let fullest = 0;
+    for (let part = 1; part < PARTS; part += 1) if (this.#sizeOf(part) > this.#sizeOf(fullest)) fullest = part;
+    this.#parts[fullest] = (this.#parts[fullest] ?? []).slice(1);
+    this.#accounts -= 1;
+  }
+
+  #sizeOf(part: number): number {
+    return this.#parts[part]?.length ?? 0;
   }
 
   /** All of it: no more accounts than a row has room for, those that have signed in last. */

@@ -10,7 +10,7 @@ import { type Act, arrivals, ServiceModel } from "./service-model.ts";
 import { DAY, DAYS, HOUR, MINUTE, newWorld, START, type World } from "./world.ts";
 
 /** Seeds that thresholds were chosen with, and others that they are reported with. */
-export const SEEDS = { tuning: ["t1", "t2", "t3"], report: ["quartz", "raven", "sable"] } as const;
+export const SEEDS = { tuning: ["t1", "t2", "t3"], report: ["walnut", "xenon", "yew"] } as const;
 /** The last seeds are shown without attacks only: a run of each takes seconds. */
 export const SEEDS_WITH_ATTACKS = 2;
 
@@ -93,18 +93,21 @@ function alertsOf(events: readonly (StoredEvent & { arrivesAt: number })[], ever
  * - an attack from many groups begins with a few of them, and a group of it may try ten times by itself;
  * - an attack from three or four groups closes the address to its owner too, whose tries on two networks make it five groups;
  * - whoever guesses at second factors has the right password and no second factor;
+ * - whoever tries a list has the right password of some account, and no second factor;
  * - many accounts that fail once or twice are that for the whole service too, however fast and from wherever, and a share
  *   of all tries.
- * An alert for such a reason about the attack's own subject, or about the service, is neither right nor wrong.
+ * An alert for such a reason about the attack's own subject, about an account of which it had the password, or about the
+ * service, is neither right nor wrong.
  */
 const SHOWS_TOO: Partial<Record<Pattern, Pattern[]>> = {
-  credential_stuffing: ["password_spraying", "slow_password_spraying", "failure_ratio"],
-  password_spraying: ["credential_stuffing", "slow_password_spraying", "failure_ratio"],
+  credential_stuffing: ["password_spraying", "slow_password_spraying", "failure_ratio", "second_factor_unproven"],
+  password_spraying: ["credential_stuffing", "slow_password_spraying", "failure_ratio", "second_factor_unproven"],
+  slow_password_spraying: ["second_factor_unproven"],
   distributed_brute_force: ["brute_force"],
   brute_force: ["distributed_brute_force"],
   second_factor_guessing: ["second_factor_unproven"],
   recovery_code_guessing: ["second_factor_unproven"],
-  failure_ratio: ["slow_password_spraying"],
+  failure_ratio: ["slow_password_spraying", "second_factor_unproven"],
 };
 
 /** How well one detector did in some runs. */
@@ -133,11 +136,18 @@ export function scoreOf(pattern: Pattern, alerts: readonly Alert[], attacks: rea
 
 function isAbout({ pattern, subject, openedAt, firstAt, lastAt }: Alert, attack: Attack): boolean {
   const isService = OF_SERVICE.includes(pattern);
-  const names = attack.subjects.includes(subject) || (subject === "service" && isService);
+  const names =
+    [...attack.subjects, ...guessedBy(attack, pattern)].includes(subject) || (subject === "service" && isService);
   // An alert about the service begins with what is usual; it is the attack's if it was opened while that was in its window.
   const from = isService ? openedAt : firstAt;
   const slackMs = pattern === "slow_password_spraying" ? DAY : HOUR;
   return names && from <= attack.to + slackMs && lastAt >= attack.from;
+}
+
+/** Accounts of which an attack had the password, as subjects of the one pattern that is about that. */
+function guessedBy({ acts }: Attack, pattern: Pattern): string[] {
+  if (pattern !== "second_factor_unproven") return [];
+  return acts.flatMap((act) => (act.does === "password" && act.right ? [`account:${act.account}`] : []));
 }
 
 export function sum(scores: readonly Score[]): Score {

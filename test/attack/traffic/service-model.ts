@@ -1,3 +1,4 @@
+import { TALLY_TOLD_AT } from "../../../src/event-policy.ts";
 import type { StoredEvent } from "../../../src/events/event-store.ts";
 import { isRoutine, type SecurityEvent } from "../../../src/events/security-event.ts";
 import { digits, Random } from "./random.ts";
@@ -26,6 +27,7 @@ interface TallyWindow {
   client: Client;
   count: number;
   addresses: Set<string>;
+  told: number;
 }
 
 const TALLY_MS = MINUTE;
@@ -212,24 +214,36 @@ export class ServiceModel {
     const key = `${fields.kind} ${fields.reason} ${gate}`;
     const open = this.#open.get(key);
     if (open) {
+      const before = open.addresses.size;
       open.count += 1;
       open.addresses.add(address);
+      if (open.addresses.size > before && TALLY_TOLD_AT.includes(open.addresses.size)) this.#tell(open, act.at);
       return;
     }
     this.#add(act, { ...fields, address });
-    const window = { closesAt: act.at + TALLY_MS, fields, client: act.client, count: 0, addresses: new Set<string>() };
+    const counted = { count: 0, addresses: new Set<string>(), told: 0 };
+    const window = { closesAt: act.at + TALLY_MS, fields, client: act.client, ...counted };
     this.#open.set(key, window);
     this.#tallies.push(window);
   }
 
   #closeTallies(now: number) {
     while (this.#tallies[0] && this.#tallies[0].closesAt <= now) {
-      const { closesAt, fields, client, count, addresses } = this.#tallies.shift() as TallyWindow;
-      for (const [key, window] of this.#open) if (window.closesAt === closesAt) this.#open.delete(key);
-      if (count === 0) continue;
-      const only = addresses.size === 1 ? { address: [...addresses][0] as string } : {};
-      this.#add({ at: closesAt, client }, { ...fields, ...only, count, addresses: addresses.size });
+      const closed = this.#tallies.shift() as TallyWindow;
+      for (const [key, window] of this.#open) if (window.closesAt === closed.closesAt) this.#open.delete(key);
+      this.#tell(closed, closed.closesAt);
     }
+  }
+
+  /** What was counted since something was told last, with the addresses that are new in its minute. */
+  #tell(window: TallyWindow, at: number) {
+    const { fields, client, count, addresses, told } = window;
+    if (count === 0) return;
+    const fresh = [...addresses].slice(told);
+    const only = fresh.length === 1 && (count === 1 || told === 0) ? { address: fresh[0] as string } : {};
+    this.#add({ at, client }, { ...fields, ...only, count, addresses: fresh.length });
+    window.count = 0;
+    window.told = addresses.size;
   }
 
   #add({ at, client }: Pick<Act, "at" | "client">, fields: Fields) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TALLIES_AT_ONCE } from "../../../src/event-policy.ts";
+import { TALLIES_AT_ONCE, TALLY_TOLD_AT } from "../../../src/event-policy.ts";
 import type { Occurrence } from "../../../src/events/security-event.ts";
 import { Tallies } from "../../../src/gate/tallies.ts";
 
@@ -13,6 +13,9 @@ const unknown = (address: string): Occurrence => ({
   factor: "pwd",
   address,
 });
+
+/** a0, a0, a1, a1 … */
+const twiceEach = (addresses: number) => Array.from({ length: 2 * addresses }, (_, i) => `a${i >> 1}`);
 
 describe("what happens again and again", () => {
   it("is told at once the first time, and as a number when its minute is over", () => {
@@ -28,6 +31,38 @@ describe("what happens again and again", () => {
       },
     ]);
     expect(tallies.close(NOW + 2 * MINUTE)).toEqual([]);
+  });
+
+  it("is told before its minute is over when it has named as many addresses as a pattern has, each address once", () => {
+    const tallies = new Tallies();
+    const told = twiceEach(50).flatMap((name, i) =>
+      tallies.note(unknown(name), HOME, NOW + i).map(({ occurrence }) => occurrence),
+    );
+    const counts = told.map(({ count = 1, addresses = 1 }) => [count, addresses]);
+    // a0 | a0 a1 a1 … a13 | … a28 | the rest
+    expect(counts).toEqual([
+      [1, 1],
+      [26, 14],
+      [30, 15],
+    ]);
+    expect(told.slice(1).every(({ address }) => address === undefined)).toBe(true);
+    expect(tallies.close(NOW + MINUTE).map(({ occurrence }) => [occurrence.count, occurrence.addresses])).toEqual([
+      [43, 21],
+    ]);
+  });
+
+  it.each([
+    ["nobody new", ["a3"], { addresses: 0 }],
+    ["nobody new, twice", ["a3", "a3"], { count: 2, addresses: 0 }],
+    ["somebody new", ["new"], { address: "new" }],
+    ["somebody new, among others", ["new", "a3"], { count: 2, addresses: 1 }],
+  ])("says after that who is new in the minute: %s", (_, names, said) => {
+    const tallies = new Tallies();
+    const [first = 0] = TALLY_TOLD_AT;
+    for (let i = 0; i <= first; i += 1) tallies.note(unknown(`a${i}`), HOME, NOW);
+    for (const name of names) expect(tallies.note(unknown(name), HOME, NOW)).toEqual([]);
+    const { address: __, ...nobody } = unknown("");
+    expect(tallies.close(NOW + MINUTE).map(({ occurrence }) => occurrence)).toEqual([{ ...nobody, ...said }]);
   });
 
   it("is told no second time when it did not happen again", () => {
