@@ -12,6 +12,7 @@ const USAGE = `npm run operator -- <command>
   disable <email or id>          closes the way in, signs everybody out; enable <email or id> opens it again
   sign-out <email or id>         ends every session of an account
   unlock <email or id>           forgives what was tried against an account and its address
+  unlock <group of sources>      forgives what was tried from an IPv4 /24 or IPv6 /48, also what an alert has throttled
   list                           what waits to be executed or approved
   import <file>                  imports users; the same as \`npm run import -- <file>\`
 
@@ -82,6 +83,15 @@ const onAccount = (kind, done) => async (operations, by, account) => {
   report((await operations.settle([id])).get(id), done);
 };
 
+const unlockAccount = onAccount("unlock_account", "What was tried against it is forgiven.");
+
+/** A group of sources is written with a slash, as events write it. */
+async function unlock(operations, by, subject) {
+  if (!subject.includes("/")) return unlockAccount(operations, by, subject);
+  const id = await operations.insert("unlock_source", { source: subject }, by);
+  report((await operations.settle([id])).get(id), "What was tried from it is forgiven.");
+}
+
 async function list(operations) {
   const [rows] = await operations.query(
     "SELECT id, kind, iif(kind = 'reset_factors', payload ->> 'account', NULL) AS account, requested_by, requested_at, approved_by FROM operations WHERE state = 'waiting' ORDER BY seq LIMIT 100",
@@ -102,7 +112,7 @@ const COMMANDS = {
   disable: onAccount("disable_account", "Nobody can sign in to it any more. The owner has been told."),
   enable: onAccount("enable_account", "It is possible to sign in to it again. The owner has been told."),
   "sign-out": onAccount("sign_out_account", "Everybody is signed out of it."),
-  unlock: onAccount("unlock_account", "What was tried against it is forgiven."),
+  unlock,
   list,
   import: importFile,
 };

@@ -14,7 +14,8 @@ export type OperationKind =
   | "disable_account"
   | "enable_account"
   | "sign_out_account"
-  | "unlock_account";
+  | "unlock_account"
+  | "unlock_source";
 
 /** An operation that is being executed. */
 export interface Operation {

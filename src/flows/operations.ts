@@ -19,6 +19,7 @@ import { operateOnKeys } from "./key-operations.ts";
 import { disableAccount, enableAccount, type Operator, signOut, unlock } from "./operate-account.ts";
 import { userNamed } from "./operated-user.ts";
 import { resetFactors } from "./reset-factors.ts";
+import { unlockSource } from "./unlock-gates.ts";
 import { verifyEventsFrom } from "./verify-events.ts";
 
 /**
@@ -51,7 +52,8 @@ async function run(service: Service, visit: Visit, operation: Operation): Promis
   try {
     const { result, payload } = await execute(service, visit, operation);
     // Before it counts as done: an operation whose event could not be kept is begun again, and then only that is left.
-    if (RECORDED_HERE.includes(kind) && !("refused" in result)) await recordOperation(service, visit, operation);
+    const isDone = !("refused" in result || "failed" in result);
+    if (RECORDED_HERE.includes(kind) && isDone) await recordOperation(service, visit, operation, result);
     await service.operations.finish(id, result, visit.now, payload);
     const refused = "refused" in result ? result.refused : undefined;
     logLine({ level: "info", event: "operation_done", ...about, ...(typeof refused === "string" ? { refused } : {}) });
@@ -61,11 +63,12 @@ async function run(service: Service, visit: Visit, operation: Operation): Promis
 }
 
 /** What no account records: operations on the ring, and those that make accounts. */
-const RECORDED_HERE = ["import_users", "invite", "rotate_key", "drop_key", "rewrap_keys"];
+const RECORDED_HERE = ["import_users", "invite", "rotate_key", "drop_key", "rewrap_keys", "unlock_source"];
 
-async function recordOperation({ events }: Service, { from, now }: Visit, operation: Operation): Promise<void> {
+async function recordOperation(service: Service, { from, now }: Visit, operation: Operation, result: object) {
   const { id, kind: reason, requestedBy: actor } = operation;
-  await events.add([securityEvent({ kind: "authz_admin", actor, reason, about: { operation: id } }, from, now)]);
+  const about = { operation: id, ...("source" in result ? { group: String(result.source) } : {}) };
+  await service.events.add([securityEvent({ kind: "authz_admin", actor, reason, about }, from, now)]);
 }
 
 interface Outcome {
@@ -97,6 +100,8 @@ async function execute(service: Service, visit: Visit, operation: Operation): Pr
     case "sign_out_account":
     case "unlock_account":
       return { result: await operateOn(service, visit, ON_ACCOUNTS[operation.kind], operation) };
+    case "unlock_source":
+      return { result: await unlockSource(service, visit, memberOf(payload, "source")) };
     case "list_keys":
     case "rotate_key":
     case "drop_key":

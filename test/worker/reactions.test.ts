@@ -3,12 +3,14 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { emailKey } from "../../src/directory/email-key.ts";
 import { REACTION_MS } from "../../src/event-policy.ts";
 import type { Finding } from "../../src/events/detectors/detector.ts";
+import { eventStoreOf } from "../../src/events/event-store.ts";
 import { carryOut } from "../../src/flows/carry-out.ts";
 import { emailDigest } from "../../src/keys/keyed-digest.ts";
 import { logIn, newPerson, newSource, ring } from "../support/in-worker.ts";
 import { Browser } from "./support/browser.ts";
 import { cronService, cronVisit } from "./support/cron.ts";
 import { alerts, collector, forgetAll, look, MINUTE } from "./support/detection.ts";
+import { ask, resultOf, runMinute } from "./support/operations.ts";
 
 beforeEach(forgetAll);
 
@@ -56,6 +58,35 @@ describe("throttle_source", () => {
     ]);
     expect(await waiting()).toBe(0);
   });
+
+  it.each([
+    ["as events write it", (group: string) => group],
+    ["in another spelling", (group: string) => `::ffff:${group.replace("0/24", "9/24")}`],
+  ])("is lifted by an operator who names the group %s, and that is an event", async (_, spelled) => {
+    const [person, source] = [await newPerson(), newSource()];
+    const subject = `source:${groupOf(source)}`;
+    await minute({ pattern: "password_spraying", subject }, reacting("throttle_source"));
+    expect((await logIn(person, { source })).status).toBe(429);
+    const operation = await ask("unlock_source", { source: spelled(groupOf(source)) }, { by: "ada" });
+    await runMinute();
+    expect(await resultOf(operation)).toEqual({ kind: "unlocked", source: groupOf(source) });
+    expect((await logIn(person, { source })).status).toBe(200);
+    const acts = (await eventStoreOf(env.EVENTS).after(0, 10_000)).filter(
+      ({ about }) => about?.operation === operation,
+    );
+    expect(acts).toMatchObject([
+      { kind: "authz_admin", actor: "ada", reason: "unlock_source", about: { group: groupOf(source) } },
+    ]);
+  });
+
+  it.each(["203.0.113.0/16", "203.0.113.7/32", "2001:db8::/32", "office/24", "/24"])(
+    "is not lifted by what is no group of sources: %s",
+    async (group) => {
+      const operation = await ask("unlock_source", { source: group }, { by: "ada" });
+      await runMinute();
+      expect(await resultOf(operation)).toEqual({ failed: expect.stringContaining("203.0.113.0/24") });
+    },
+  );
 
   it("lasts for as long as the group goes on without a pause", async () => {
     const [person, source, begun] = [await newPerson(), newSource(), Date.now()];
