@@ -1,9 +1,24 @@
 /**
- * The limits of what stands before the gates: the shield, the bot check, and reports of refusals that no object has
- * decided. Apart from `policy`, which holds those of sign-ins.
+ * The limits of what stands before the gates: the queue for password hashes, the shield, the bot check, and reports of
+ * refusals that no object has decided. Apart from `policy`, which holds those of sign-ins.
  */
 
 const SECOND = 1_000;
+
+/** Password hashes that may wait in one isolate. Eight are about half a second of CPU; more is better refused than queued. */
+export const HASH_PLACES = 8;
+/** Of those, one source may hold so many: a single client must not close the door for all others. */
+export const HASH_PLACES_PER_SOURCE = 3;
+/** Between two hashes that wait for each other: a refresh, which takes more than one turn, must not meet one at each. */
+export const HASH_PAUSE_MS = 5;
+/** A pause that ends later than this was spent on others, of whom more may be waiting: then there is another one. */
+export const HASH_PAUSE_LATE_MS = 3;
+/** So many at most: they take in about two hundred requests, or a fifth of a second of a flood that does not end. */
+export const HASH_PAUSES_MAX = 10;
+/** A place that was not given back by then belonged to a request that was cut off. Eight hashes take half a second. */
+export const HASH_PLACE_LAPSE_MS = 60 * SECOND;
+/** What a client is told to wait when all places are taken: eight hashes are done by then. */
+export const HASH_RETRY_AFTER_SECONDS = 1;
 
 /**
  * What one client may send in a minute to routes that hash or wake objects, as `wrangler.toml` says it to the platform.

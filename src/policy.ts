@@ -59,20 +59,6 @@ export const FOREIGN_SCRYPT_BYTES = 16 * 1024 * 1024;
 export const FOREIGN_TAG_BYTES = { min: 16, max: 64 } as const;
 /** Salts of all providers are shorter; RFC 9106 §3.1 asks for no more than 64 KiB. */
 export const FOREIGN_SALT_MAX_BYTES = 128;
-/** Password hashes that may wait in one isolate. Eight are about half a second of CPU; more is better refused than queued. */
-export const HASH_PLACES = 8;
-/** Of those, one source may hold so many: a single client must not close the door for all others. */
-export const HASH_PLACES_PER_SOURCE = 3;
-/** Between two hashes that wait for each other: a refresh, which takes more than one turn, must not meet one at each. */
-export const HASH_PAUSE_MS = 5;
-/** A pause that ends later than this was spent on others, of whom more may be waiting: then there is another one. */
-export const HASH_PAUSE_LATE_MS = 3;
-/** So many at most: they take in about two hundred requests, or a fifth of a second of a flood that does not end. */
-export const HASH_PAUSES_MAX = 10;
-/** A place that was not given back by then belonged to a request that was cut off. Eight hashes take half a second. */
-export const HASH_PLACE_LAPSE_MS = 60 * SECOND;
-/** What a client is told to wait when all places are taken: eight hashes are done by then. */
-export const HASH_RETRY_AFTER_SECONDS = 1;
 
 /** Challenge token: long enough to fetch a phone, short enough to be worthless later (ASVS 6.5.5 caps at 10 min). */
 export const CHALLENGE_TTL_MS = 5 * MINUTE;

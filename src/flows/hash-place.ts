@@ -1,5 +1,5 @@
+import { HASH_RETRY_AFTER_SECONDS } from "../edge-policy.ts";
 import type { HashPlace } from "../passwords/hash-places.ts";
-import { HASH_RETRY_AFTER_SECONDS } from "../policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Service, Visit } from "../service.ts";
 

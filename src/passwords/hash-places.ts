@@ -5,7 +5,7 @@ import {
   HASH_PLACE_LAPSE_MS,
   HASH_PLACES,
   HASH_PLACES_PER_SOURCE,
-} from "../policy.ts";
+} from "../edge-policy.ts";
 
 /** A place in the queue for a password hash. */
 export interface HashPlace {

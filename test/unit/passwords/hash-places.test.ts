@@ -1,5 +1,4 @@
 import { describe, expect, it, vi } from "vitest";
-import { type HashPlace, HashPlaces } from "../../../src/passwords/hash-places.ts";
 import {
   HASH_PAUSE_LATE_MS,
   HASH_PAUSE_MS,
@@ -7,7 +6,8 @@ import {
   HASH_PLACE_LAPSE_MS,
   HASH_PLACES,
   HASH_PLACES_PER_SOURCE,
-} from "../../../src/policy.ts";
+} from "../../../src/edge-policy.ts";
+import { type HashPlace, HashPlaces } from "../../../src/passwords/hash-places.ts";
 
 const NOW = Date.parse("2026-11-22T12:00:00Z");
 let sources = 0;
