@@ -85,9 +85,9 @@ const onAccount = (kind, done) => async (operations, by, account) => {
 
 const unlockAccount = onAccount("unlock_account", "What was tried against it is forgiven.");
 
-/** A group of sources is written with a slash, as events write it. */
+/** A group of sources is written with a slash, as events write it; an address may have one, and an @. */
 async function unlock(operations, by, subject) {
-  if (!subject.includes("/")) return unlockAccount(operations, by, subject);
+  if (subject.includes("@") || !subject.includes("/")) return unlockAccount(operations, by, subject);
   const id = await operations.insert("unlock_source", { source: subject }, by);
   report((await operations.settle([id])).get(id), "What was tried from it is forgiven.");
 }

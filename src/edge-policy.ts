@@ -11,10 +11,10 @@ export const HASH_PLACES = 8;
 export const HASH_PLACES_PER_SOURCE = 3;
 /** Between two hashes that wait for each other: a refresh, which takes more than one turn, must not meet one at each. */
 export const HASH_PAUSE_MS = 5;
-/** A pause that ends later than this was spent on others, of whom more may be waiting: then there is another one. */
-export const HASH_PAUSE_LATE_MS = 3;
-/** So many at most: they take in about two hundred requests, or a fifth of a second of a flood that does not end. */
-export const HASH_PAUSES_MAX = 10;
+/** So many requests that come in the pause before a first hash may be the first of a burst: then there is another one. */
+export const HASH_PAUSE_ARRIVALS = 4;
+/** So many at most: the runtime takes in some sixteen requests in each, and 200 at once are to be in before a hash. */
+export const HASH_PAUSES_MAX = 20;
 /** A place that was not given back by then belonged to a request that was cut off. Eight hashes take half a second. */
 export const HASH_PLACE_LAPSE_MS = 60 * SECOND;
 /** What a client is told to wait when all places are taken: eight hashes are done by then. */

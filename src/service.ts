@@ -107,6 +107,7 @@ export function openService(
   const foundation = foundationOf(env);
   if ("problems" in foundation) return foundation;
   const { config, keyRings, databases, hashPlaces, heldReports } = foundation;
+  hashPlaces.noteArrival();
   const waitUntil = (work: Promise<unknown>) => hold(work.catch((error) => logFault("later_work_failed", error)));
   const account = stubsOf(env.ACCOUNTS, config, locationHint(origin));
   const gate = stubsOf(env.GATES, config, undefined);

@@ -52,8 +52,7 @@ async function run(service: Service, visit: Visit, operation: Operation): Promis
   try {
     const { result, payload } = await execute(service, visit, operation);
     // Before it counts as done: an operation whose event could not be kept is begun again, and then only that is left.
-    const isDone = !("refused" in result || "failed" in result);
-    if (RECORDED_HERE.includes(kind) && isDone) await recordOperation(service, visit, operation, result);
+    if (RECORDED_HERE.includes(kind) && !isRefusedWhole(result)) await recordOperation(service, visit, operation);
     await service.operations.finish(id, result, visit.now, payload);
     const refused = "refused" in result ? result.refused : undefined;
     logLine({ level: "info", event: "operation_done", ...about, ...(typeof refused === "string" ? { refused } : {}) });
@@ -62,13 +61,17 @@ async function run(service: Service, visit: Visit, operation: Operation): Promis
   }
 }
 
-/** What no account records: operations on the ring, and those that make accounts. */
-const RECORDED_HERE = ["import_users", "invite", "rotate_key", "drop_key", "rewrap_keys", "unlock_source"];
+/** Whether nothing of it was done. An import lists the lines that it has refused, and is done even so. */
+function isRefusedWhole(result: object): boolean {
+  return "refused" in result && typeof result.refused === "string";
+}
 
-async function recordOperation(service: Service, { from, now }: Visit, operation: Operation, result: object) {
+/** What no account records: operations on the ring, and those that make accounts. */
+const RECORDED_HERE = ["import_users", "invite", "rotate_key", "drop_key", "rewrap_keys"];
+
+async function recordOperation({ events }: Service, { from, now }: Visit, operation: Operation): Promise<void> {
   const { id, kind: reason, requestedBy: actor } = operation;
-  const about = { operation: id, ...("source" in result ? { group: String(result.source) } : {}) };
-  await service.events.add([securityEvent({ kind: "authz_admin", actor, reason, about }, from, now)]);
+  await events.add([securityEvent({ kind: "authz_admin", actor, reason, about: { operation: id } }, from, now)]);
 }
 
 interface Outcome {
@@ -101,7 +104,7 @@ async function execute(service: Service, visit: Visit, operation: Operation): Pr
     case "unlock_account":
       return { result: await operateOn(service, visit, ON_ACCOUNTS[operation.kind], operation) };
     case "unlock_source":
-      return { result: await unlockSource(service, visit, memberOf(payload, "source")) };
+      return { result: await unlockSource(service, visit, memberOf(payload, "source"), operation) };
     case "list_keys":
     case "rotate_key":
     case "drop_key":

@@ -15,6 +15,7 @@ import {
   withAddressFailure,
 } from "./address.ts";
 import type { Attempt, FailedAttempt } from "./attempt.ts";
+import { clientsOf } from "./network.ts";
 import { OpenReservations } from "./open-tries.ts";
 import { refusalOf } from "./refusing.ts";
 import type { Subject } from "./subjects.ts";
@@ -137,11 +138,15 @@ export class GateObject extends DurableObject<Env> {
     }
   }
 
-  /** An operator's unlock: forgets all that is held against these subjects, and of an address also from each client. */
+  /**
+   * An operator's unlock: forgets all that is held against these subjects, of an address also from each client, of a network
+   * also against each client of it.
+   */
   lift(subjects: Subject[]): void {
     for (const { kind, key } of subjects) {
       this.#windows.forget(key);
       if (kind === "address") this.#windows.forgetAll(`pair:${key.slice("address:".length)}:`);
+      if (kind === "network") this.#windows.forgetAll(`source:${clientsOf(key.slice("network:".length))}`);
     }
   }
 

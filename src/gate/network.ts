@@ -28,6 +28,11 @@ export function clientNetwork(address: string | undefined): ClientNetwork {
   return { source: `${hex.slice(0, 4).join(":")}::/64`, network: `${hex.slice(0, 3).join(":")}::/48` };
 }
 
+/** How the clients of a network begin, and those of no other: `203.0.113.` or `2001:db8:7:`. */
+export function clientsOf(network: string): string {
+  return network.replace(/(?<=\.)0\/24$|(?<=:):\/48$/, "");
+}
+
 function networkOfV4(octets: number[]): ClientNetwork {
   if (octets.some((octet) => octet > 255)) return UNKNOWN;
   return { source: octets.join("."), network: `${octets.slice(0, 3).join(".")}.0/24` };

@@ -98,6 +98,7 @@ function counted(tally: Tally): Tallied[] {
   if (count > 1) event.count = count;
   if (addresses.size > 0 && (count > 1 || fresh.length === 0)) event.addresses = fresh.length;
   if (fresh.length === 1 && (count === 1 || told === 0)) [event.address] = fresh as [string];
+  if (told > 0) event.about = { ...event.about, addresses_of_minute: addresses.size };
   tally.count = 0;
   tally.told = addresses.size;
   return [{ occurrence: event, from }];

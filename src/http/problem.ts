@@ -144,6 +144,9 @@ const CODE_OF: Record<Refusal["refused"], keyof typeof PROBLEMS> = {
   keys_behind: "unavailable",
 };
 
+/** Said again here: an answer that was begun and given up may have left other words about its storage. */
+const REFUSAL_HEADERS = { "Content-Type": "application/problem+json", "Cache-Control": "no-store" };
+
 /** Answers a refusal: the generic problem (RFC 9457) to the client, the precise reason to the log. */
 export function refuse(c: Context<Api>, refusal: Refusal): Response {
   const code = CODE_OF[refusal.refused];
@@ -155,7 +158,7 @@ export function refuse(c: Context<Api>, refusal: Refusal): Response {
   logRefusal(c, refusal.refused, status);
   reportIfNotable(c, refusal.refused);
   const body = { type: `urn:sallyport:problem:${code}`, title, status, code, request_id: requestId, ...members };
-  return c.body(JSON.stringify(body), status, { "Content-Type": "application/problem+json", ...headers });
+  return c.body(JSON.stringify(body), status, { ...REFUSAL_HEADERS, ...headers });
 }
 
 /** One line a refusal, with the precise reason. */

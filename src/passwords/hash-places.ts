@@ -1,5 +1,5 @@
 import {
-  HASH_PAUSE_LATE_MS,
+  HASH_PAUSE_ARRIVALS,
   HASH_PAUSE_MS,
   HASH_PAUSES_MAX,
   HASH_PLACE_LAPSE_MS,
@@ -24,8 +24,8 @@ interface Ticket {
 
 /**
  * The queue for password hashes of one isolate. Each blocks everything else for about fifty milliseconds, so only so
- * many may wait, they run one at a time, and between two of them everybody who has come meanwhile is taken in: any other
- * request waits for one or two, never for all.
+ * many may wait, they run one at a time, and between two of them the event loop gets a turn: any other request waits
+ * for one or two, never for all.
  *
  * A request can be cut off at any moment, and then it neither gives its place back nor passes the turn on. Its place
  * lapses, and the turn with it.
@@ -34,6 +34,12 @@ export class HashPlaces {
   #taken = new Set<Ticket>();
   #waiting: Ticket[] = [];
   #running: Ticket | undefined;
+  #arrivals = 0;
+
+  /** Takes note that a request has come to this isolate, whatever it wants. */
+  noteArrival(): void {
+    this.#arrivals += 1;
+  }
 
   /**
    * Takes a place, or none when all are taken or this source has its share. Synchronous: to be called before anything
@@ -53,12 +59,26 @@ export class HashPlaces {
     // Only one at a time: with a timer for each that waits, one is always due, and nothing else is ever taken in.
     if (this.#running) {
       await this.#turnOf(ticket);
-      await othersAreIn(HASH_PAUSE_MS);
+      await letOthersIn(HASH_PAUSE_MS);
     } else {
       this.#running = ticket;
-      await othersAreIn(0);
+      await this.#burstIsIn();
     }
     return work();
+  }
+
+  /**
+   * Before the first of several hashes: it may be that of a burst, and amid the others it would be one more that all of them
+   * wait for. So there is a pause after another for as long as many come in. They are counted and not timed: what a clock
+   * says after a timer is when it was due. After some pauses it runs even so, and those behind it do not wait again: a flood
+   * that does not end must not keep everybody from signing in.
+   */
+  async #burstIsIn(): Promise<void> {
+    for (let pauses = 0; pauses < HASH_PAUSES_MAX; pauses += 1) {
+      const before = this.#arrivals;
+      await letOthersIn(pauses === 0 ? 0 : HASH_PAUSE_MS);
+      if (this.#arrivals - before < HASH_PAUSE_ARRIVALS) return;
+    }
   }
 
   /**
@@ -86,17 +106,4 @@ export class HashPlaces {
 /** Lets the runtime take in other requests: by a timer and not a microtask, since it does so for nothing less. */
 export async function letOthersIn(ms = 0): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/**
- * Before each hash: a pause, and another for as long as many others are coming in, which a timer that rings late tells. A
- * hash amid them would be one more that all of them wait for. After some pauses it runs even so: a flood that does not end
- * must not keep everybody from signing in.
- */
-async function othersAreIn(pause: number): Promise<void> {
-  for (let pauses = 1, wait = pause; pauses <= HASH_PAUSES_MAX; pauses += 1, wait = HASH_PAUSE_MS) {
-    const due = Date.now() + wait;
-    await letOthersIn(wait);
-    if (Date.now() < due + HASH_PAUSE_LATE_MS) return;
-  }
 }

@@ -26,6 +26,15 @@ describe("a source group", () => {
     expect(finds("credential_stuffing", [...minutes, tally])).toBe(true);
   });
 
+  it("has at least as many addresses as its largest minute, also where that was told in parts", () => {
+    const minutes = s.times(3, (i) => s.unknownEmail(at(i * 60), 1));
+    const part = (n: number, addresses: number, ofMinute: number) =>
+      s.unknownEmail(at(n), 1, { address: "", count: addresses, addresses, about: { addresses_of_minute: ofMinute } });
+    const parts = [part(10, 14, 14), part(20, 15, 29), part(59, 11, 40)];
+    expect(finds("credential_stuffing", [...minutes, ...parts])).toBe(true);
+    expect(finds("credential_stuffing", [...minutes, ...parts.slice(0, 1)])).toBe(false);
+  });
+
   it("tries a leaked list only if many of its addresses are nobody's, and that is known of some", () => {
     const known = s.times(26, (i) => s.wrongPassword(at(i), i));
     const unknown = (count: number) => s.times(count, (i) => s.unknownEmail(at(i), 100 + i));

@@ -10,7 +10,7 @@ const IDLE_SAMPLES = 40;
 const STORM_SAMPLES = 120;
 const P99_MS = 250;
 /** A machine that does something else meanwhile may spoil a round. The bounds are those of every round. */
-const ROUNDS = 4;
+const ROUNDS = 6;
 
 const instance = new DirectInstance();
 let origin: string;

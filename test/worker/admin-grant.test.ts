@@ -7,7 +7,7 @@ import { changeGuard, sessionIdsOf } from "./support/account.ts";
 import { freshBearer, settledVersion, subjectsTo, userOf } from "./support/account-life.ts";
 import { actsOn, eventsOf, setRoles } from "./support/admin.ts";
 import { pass, useMovedClock } from "./support/moved-clock.ts";
-import { ask, resultOf, runMinute } from "./support/operations.ts";
+import { ask, askImport, importKey, resultOf, runMinute } from "./support/operations.ts";
 
 useMovedClock();
 
@@ -119,13 +119,15 @@ describe("operators' commands on accounts", () => {
     const invited = await ask("invite", { email }, { by: "ada" });
     const rotated = await ask("rotate_key", { purpose: "signing" }, { by: "ada" });
     const refused = await ask("rotate_key", { purpose: "digest" }, { by: "ada" });
+    const imported = await askImport(await importKey(), [{ email: `imported.${email}` }, { email: 7 }]);
     await runMinute();
     const events = (await eventsOf()).filter(({ about }) =>
-      [invited, rotated, refused].includes(String(about?.operation)),
+      [invited, rotated, refused, imported].includes(String(about?.operation)),
     );
     expect(events.map(({ kind, actor, reason }) => [kind, actor, reason])).toEqual([
       ["authz_admin", "ada", "invite"],
       ["authz_admin", "ada", "rotate_key"],
+      ["authz_admin", "ada", "import_users"],
     ]);
     expect(JSON.stringify(events)).not.toContain(email);
   });

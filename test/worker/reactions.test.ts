@@ -6,6 +6,7 @@ import type { Finding } from "../../src/events/detectors/detector.ts";
 import { eventStoreOf } from "../../src/events/event-store.ts";
 import { carryOut } from "../../src/flows/carry-out.ts";
 import { emailDigest } from "../../src/keys/keyed-digest.ts";
+import { SOURCE_FAILURES } from "../../src/policy.ts";
 import { logIn, newPerson, newSource, ring } from "../support/in-worker.ts";
 import { Browser } from "./support/browser.ts";
 import { cronService, cronVisit } from "./support/cron.ts";
@@ -69,17 +70,28 @@ describe("throttle_source", () => {
     expect((await logIn(person, { source })).status).toBe(429);
     const operation = await ask("unlock_source", { source: spelled(groupOf(source)) }, { by: "ada" });
     await runMinute();
-    expect(await resultOf(operation)).toEqual({ kind: "unlocked", source: groupOf(source) });
+    expect(await resultOf(operation)).toEqual({ kind: "unlocked" });
     expect((await logIn(person, { source })).status).toBe(200);
     const acts = (await eventStoreOf(env.EVENTS).after(0, 10_000)).filter(
       ({ about }) => about?.operation === operation,
     );
     expect(acts).toMatchObject([
-      { kind: "authz_admin", actor: "ada", reason: "unlock_source", about: { group: groupOf(source) } },
+      { kind: "authz_admin", actor: "ada", reason: "unlock_source", source: groupOf(source) },
     ]);
   });
 
-  it.each(["203.0.113.0/16", "203.0.113.7/32", "2001:db8::/32", "office/24", "/24"])(
+  it("is lifted from a client of the group that has failed too often itself, and from no client beside it", async () => {
+    const [person, source, beside] = [await newPerson(), newSource(), newSource()];
+    const fail = (from: string) => logIn({ ...person, email: `${crypto.randomUUID()}@example.com` }, { source: from });
+    for (let tries = 0; tries < SOURCE_FAILURES; tries += 1) await Promise.all([source, beside].map(fail));
+    expect((await logIn(person, { source })).status).toBe(429);
+    await ask("unlock_source", { source: groupOf(source) }, { by: "ada" });
+    await runMinute();
+    expect((await logIn(person, { source })).status).toBe(200);
+    expect((await logIn(person, { source: beside })).status).toBe(429);
+  });
+
+  it.each(["203.0.113.0/16", "203.0.113.7/32", "2001:db8::/32", "office/24", "/24", "203.0.113.0/24/x"])(
     "is not lifted by what is no group of sources: %s",
     async (group) => {
       const operation = await ask("unlock_source", { source: group }, { by: "ada" });

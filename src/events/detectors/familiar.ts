@@ -55,7 +55,7 @@ export class Habitual {
     });
     this.#parts[number] = [...part.filter((each) => each !== known), after];
     if (known === undefined) this.#accounts += 1;
-    if (this.#accounts > KEPT.familiarAccounts) this.#forgetOne();
+    while (this.#accounts > KEPT.familiarAccounts) this.#forgetOne();
   }
 
   /** Of the fullest part the account that has not signed in for the longest time: parts are never equally full. */

@@ -19,6 +19,8 @@ interface Tally {
   at: number;
   tries: number;
   addresses: number;
+  /** With those that its minute had told before, if there are any. */
+  ofMinute?: number;
   unknown: 0 | 1;
 }
 
@@ -71,12 +73,12 @@ function addOpened(groups: Draft<Group>, { source = "", account, at }: StoredEve
 }
 
 function addTry(group: Group, tried: PasswordTry): void {
-  const { at, account, address, tries, addresses, outcome } = tried;
+  const { at, account, address, tries, addresses, ofMinute, outcome } = tried;
   const unknown = outcome === "unknown";
   if (!namesOne(tried)) {
-    group.tallies = [...group.tallies, { at, tries, addresses, unknown: unknown ? (1 as const) : (0 as const) }].slice(
-      -KEPT.talliesOfGroup,
-    );
+    const tally: Tally = { at, tries, addresses, unknown: unknown ? 1 : 0 };
+    if (ofMinute > addresses) tally.ofMinute = ofMinute;
+    group.tallies = [...group.tallies, tally].slice(-KEPT.talliesOfGroup);
     return;
   }
   const key = short(address ?? account ?? "");
@@ -128,7 +130,7 @@ export function measureOf(group: Group): Measure {
 
 /**
  * The share of tallied addresses that are different ones: as many as would let `tries` draws show `different` ones, and no
- * fewer than the largest tally has.
+ * fewer than the largest minute has.
  */
 function distinctShare(tallies: Tally[], different: number, tries: number): number {
   const all = sum(tallies);
@@ -139,7 +141,7 @@ function distinctShare(tallies: Tally[], different: number, tries: number): numb
     if (middle * (1 - (1 - 1 / middle) ** tries) < different) few = middle;
     else many = middle;
   }
-  return Math.min(1, Math.max(few, ...tallies.map(({ addresses }) => addresses)) / all);
+  return Math.min(1, Math.max(few, ...tallies.map(({ addresses, ofMinute = addresses }) => ofMinute)) / all);
 }
 
 function sum(tallies: Tally[]): number {

@@ -117,7 +117,8 @@ export const KEPT = {
   /** One a minute of the window: so often is the first of a tally named. */
   timesOfAddress: 10,
   accountsOfGroup: 200,
-  talliesOfGroup: 40,
+  /** Three reasons, three a minute. */
+  talliesOfGroup: 90,
   /** Sources of all attacked accounts together. */
   accountItems: 1_200,
   sourcesOfAccount: 24,

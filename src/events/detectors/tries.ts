@@ -16,15 +16,16 @@ export interface PasswordTry {
   /** Refused before anybody looked, because of what others have done from there. */
   bySource: boolean;
   tries: number;
-  /** Different addresses among them. */
+  /** Different addresses among them that were not told before in their minute, and all that the minute has told. */
   addresses: number;
+  ofMinute: number;
 }
 
 /** What an event says of failed passwords, or nothing. */
 export function passwordTryOf(event: SecurityEvent): PasswordTry | undefined {
   const outcome = outcomeOf(event);
   if (!outcome) return undefined;
-  const { at, source, account, address, count = 1, addresses, reason = "" } = event;
+  const { at, source, account, address, count = 1, addresses = 1, about, reason = "" } = event;
   return {
     at,
     ...(source ? { source } : {}),
@@ -33,7 +34,8 @@ export function passwordTryOf(event: SecurityEvent): PasswordTry | undefined {
     outcome,
     bySource: THROTTLED_BY_SOURCE.includes(reason),
     tries: count,
-    addresses: addresses ?? 1,
+    addresses,
+    ofMinute: Number(about?.addresses_of_minute ?? addresses),
   };
 }
 

@@ -7,7 +7,7 @@ import { type Attack, newAttack, type Strength } from "./attacks.ts";
 import { normalFortnight } from "./fortnight.ts";
 import { Random } from "./random.ts";
 import { type Act, arrivals, ServiceModel } from "./service-model.ts";
-import { DAY, DAYS, HOUR, MINUTE, newWorld, START, type World } from "./world.ts";
+import { DAY, DAYS, HOUR, MINUTE, newWorld, SECOND, START, type World } from "./world.ts";
 
 /** Seeds that thresholds were chosen with, and others that they are reported with. */
 export const SEEDS = { tuning: ["t1", "t2", "t3"], report: ["walnut", "xenon", "yew"] } as const;
@@ -137,17 +137,21 @@ export function scoreOf(pattern: Pattern, alerts: readonly Alert[], attacks: rea
 function isAbout({ pattern, subject, openedAt, firstAt, lastAt }: Alert, attack: Attack): boolean {
   const isService = OF_SERVICE.includes(pattern);
   const names =
-    [...attack.subjects, ...guessedBy(attack, pattern)].includes(subject) || (subject === "service" && isService);
+    [...attack.subjects, ...guessedBy(attack, { pattern, firstAt, lastAt })].includes(subject) ||
+    (subject === "service" && isService);
   // An alert about the service begins with what is usual; it is the attack's if it was opened while that was in its window.
   const from = isService ? openedAt : firstAt;
   const slackMs = pattern === "slow_password_spraying" ? DAY : HOUR;
   return names && from <= attack.to + slackMs && lastAt >= attack.from;
 }
 
-/** Accounts of which an attack had the password, as subjects of the one pattern that is about that. */
-function guessedBy({ acts }: Attack, pattern: Pattern): string[] {
+/** Accounts of which an attack showed the password while the alert lasts, as subjects of the one pattern that is about that. */
+function guessedBy({ acts }: Attack, { pattern, firstAt, lastAt }: Pick<Alert, "pattern" | "firstAt" | "lastAt">) {
   if (pattern !== "second_factor_unproven") return [];
-  return acts.flatMap((act) => (act.does === "password" && act.right ? [`account:${act.account}`] : []));
+  return acts.flatMap((act) => {
+    const isGuess = act.does === "password" && act.right && act.at >= firstAt - SECOND && act.at <= lastAt + SECOND;
+    return isGuess ? [`account:${act.account}`] : [];
+  });
 }
 
 export function sum(scores: readonly Score[]): Score {

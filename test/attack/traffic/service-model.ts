@@ -241,7 +241,8 @@ export class ServiceModel {
     if (count === 0) return;
     const fresh = [...addresses].slice(told);
     const only = fresh.length === 1 && (count === 1 || told === 0) ? { address: fresh[0] as string } : {};
-    this.#add({ at, client }, { ...fields, ...only, count, addresses: fresh.length });
+    const about = told > 0 ? { about: { addresses_of_minute: addresses.size } } : {};
+    this.#add({ at, client }, { ...fields, ...only, ...about, count, addresses: fresh.length });
     window.count = 0;
     window.told = addresses.size;
   }

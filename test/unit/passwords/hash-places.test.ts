@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import {
-  HASH_PAUSE_LATE_MS,
-  HASH_PAUSE_MS,
+  HASH_PAUSE_ARRIVALS,
   HASH_PAUSES_MAX,
   HASH_PLACE_LAPSE_MS,
   HASH_PLACES,
@@ -150,19 +149,40 @@ describe("places for password hashes", () => {
     const places = new HashPlaces();
     const seen: string[] = [];
     const hashes = Array.from({ length: 1 + waiting }, () => take(places)?.use(async () => seen.push("hash")));
-    await burst(8, () => seen.push("other"));
+    await burst(places, 4, () => seen.push("others"));
     await Promise.all(hashes);
-    expect(seen.lastIndexOf("other"), seen.join(" ")).toBeLessThan(seen.indexOf("hash"));
+    expect(seen.lastIndexOf("others"), seen.join(" ")).toBeLessThan(seen.indexOf("hash"));
+  });
+
+  it("let a burst in once, so that those who wait behind the first are not held up by whoever comes again", async () => {
+    const places = new HashPlaces();
+    const seen: string[] = [];
+    const hashes = takeAll(places).map((place) => place.use(async () => seen.push("hash")));
+    await burst(places, 20 * HASH_PAUSES_MAX, () => seen.push("others"));
+    await Promise.all(hashes);
+    const turns = seen.lastIndexOf("hash") - seen.indexOf("hash");
+    expect(turns).toBeLessThan(8 * HASH_PAUSES_MAX);
+  });
+
+  it("do not wait for the few who come at any time", async () => {
+    const places = new HashPlaces();
+    const pauses = vi.spyOn(globalThis, "setTimeout");
+    const hash = take(places)?.use(async () => "hash");
+    for (let others = 1; others < HASH_PAUSE_ARRIVALS; others += 1) places.noteArrival();
+    expect(await hash).toBe("hash");
+    expect(pauses).toHaveBeenCalledTimes(1);
+    pauses.mockRestore();
   });
 
   it("hash at last amid a flood that does not end", async () => {
+    const places = new HashPlaces();
     const seen: string[] = [];
-    const hash = take(new HashPlaces())?.use(async () => seen.push("hash"));
-    await burst(4 * HASH_PAUSES_MAX, () => seen.push("other"));
+    const hash = take(places)?.use(async () => seen.push("hash"));
+    await burst(places, 8 * HASH_PAUSES_MAX, () => seen.push("others"));
     await hash;
     const before = seen.indexOf("hash");
     expect(before).toBeGreaterThanOrEqual(HASH_PAUSES_MAX);
-    expect(before).toBeLessThan(2 * HASH_PAUSES_MAX);
+    expect(before).toBeLessThan(8 * HASH_PAUSES_MAX);
   });
 
   it("do not start work in the turn that asks for it", async () => {
@@ -225,11 +245,11 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** So many others, one after another as fast as the event loop takes them, each longer at work than a pause may be late. */
-async function burst(count: number, come: () => void): Promise<void> {
-  for (let others = 0; others < count; others += 1) {
+/** Others who come as often as the event loop turns, each time as many as a burst. */
+async function burst(places: HashPlaces, turns: number, come: () => void): Promise<void> {
+  for (let turned = 0; turned < turns; turned += 1) {
     come();
-    block(HASH_PAUSE_MS + 2 * HASH_PAUSE_LATE_MS);
+    for (let others = 0; others < HASH_PAUSE_ARRIVALS; others += 1) places.noteArrival();
     await turn();
   }
 }
