@@ -30,6 +30,8 @@ export class DirectInstance {
     const texts = Object.entries(settings).map(([name, value]) => [name, { type: "text" as const, value }] as const);
     const name = "sallyport";
     this.#runtime = new Miniflare({
+      // The service logs every refusal, and whoever measures must not be kept busy with printing that.
+      handleStructuredLogs: () => {},
       resourcePersistencePath: join(this.#folder, "state"),
       workers: [
         {

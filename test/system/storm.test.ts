@@ -9,6 +9,8 @@ const IDLE_SAMPLES = 40;
 /** Enough for the 99th hundredth to be another one than the worst. */
 const STORM_SAMPLES = 120;
 const P99_MS = 250;
+/** The same where a hash takes longer than the fifty milliseconds that are usual: there everything else does, too. */
+const P99_HASHES = 5;
 /** A machine that does something else meanwhile may spoil a round. The bounds are those of every round. */
 const ROUNDS = 6;
 
@@ -58,12 +60,13 @@ async function round() {
   const of = (times: number[], before: number) => ({
     overIdleInHashes: (median(times) - before) / hash,
     p99: quantile(times, 0.99),
+    p99Most: Math.max(P99_MS, P99_HASHES * hash),
   });
   return { idle, hash, storm, refresh: of(refreshes, idle.refresh), keys: of(keys, idle.keys) };
 }
 
 const holds = ({ refresh, keys }: Awaited<ReturnType<typeof round>>) =>
-  [refresh, keys].every(({ overIdleInHashes, p99 }) => overIdleInHashes <= 1 && p99 < P99_MS);
+  [refresh, keys].every(({ overIdleInHashes, p99, p99Most }) => overIdleInHashes <= 1 && p99 < p99Most);
 
 it("under 200 parallel sign-ins refresh and JWKS wait for one hash at most, and the rest hear when to come back", async () => {
   const rounds: Awaited<ReturnType<typeof round>>[] = [];
@@ -79,5 +82,5 @@ it("under 200 parallel sign-ins refresh and JWKS wait for one hash at most, and 
   const { refresh, keys, hash } = rounds.find(holds) ?? rounds.at(-1) ?? (await round());
   expect(hash).toBeGreaterThan(10);
   expect(Math.max(refresh.overIdleInHashes, keys.overIdleInHashes)).toBeLessThanOrEqual(1);
-  expect(Math.max(refresh.p99, keys.p99)).toBeLessThan(P99_MS);
+  expect(Math.max(refresh.p99, keys.p99)).toBeLessThan(refresh.p99Most);
 }, 600_000);
