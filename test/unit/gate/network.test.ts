@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { clientNetwork } from "../../../src/gate/network.ts";
+import { clientNetwork, clientsOf } from "../../../src/gate/network.ts";
 import { quickest } from "../support/timing.ts";
 
 const UNKNOWN = { source: "unknown", network: "unknown" };
@@ -118,5 +118,21 @@ describe("an address that cannot be read", () => {
         expect(Object.keys(clientNetwork(address))).toEqual(["source", "network"]);
       }),
     );
+  });
+});
+
+describe("the clients of a network", () => {
+  it.each([
+    ["203.0.113.7", ["203.0.114.7", "203.0.11.37", "20.3.0.113", "120.203.0.113"]],
+    ["10.0.0.1", ["10.0.1.1", "10.0.10.1", "110.0.0.1"]],
+    ["2001:db8:7::1", ["2001:db8:70::1", "2001:db8:8::1", "2001:db80:7::1"]],
+    ["2001:db8::1", ["2001:db8:1::1", "2001:db80::1"]],
+    ["::1", ["0:0:1::1", "1::1"]],
+  ])("begin like %s, and no others do", (address, others) => {
+    const { source, network } = clientNetwork(address);
+    const beginning = clientsOf(network);
+    expect(beginning.length).toBeLessThan(network.length);
+    expect(source.startsWith(beginning)).toBe(true);
+    expect(others.filter((other) => clientNetwork(other).source.startsWith(beginning))).toEqual([]);
   });
 });
